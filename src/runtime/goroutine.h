@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Goroutines with their defers and panics, and the threads (Ms) that run them.
+ * Follows runtime/heapdump.go:dumpgs, dumpgoroutine, dumpms.
+ */
+#ifndef HD_RUNTIME_GOROUTINE_H
+#define HD_RUNTIME_GOROUTINE_H
+
+#include "base/buf.h"
+
+#include <stdint.h>
+
+struct runtime;
+
+struct goroutine {
+	uint64_t addr;	       /* of its g */
+	uint64_t sp, pc;       /* where its stack starts */
+	uint64_t stack_lo, stack_hi;
+	uint64_t id;	       /* goid */
+	uint64_t gopc, startpc;
+	uint32_t status;       /* without the scan bit */
+	bool system;	       /* started by the runtime itself */
+	uint64_t waitsince;    /* ns, CLOCK_MONOTONIC; 0 if unknown */
+	uint8_t waitreason;
+	uint64_t ctxt, m, defer, panic;
+};
+
+struct defer {
+	uint64_t addr, goroutine, sp, pc;
+	uint64_t fn;   /* funcval; 0 for an open-coded defer */
+	uint64_t code; /* pc of fn; 0 without */
+	uint64_t link;
+};
+
+struct panic {
+	uint64_t addr, goroutine;
+	uint64_t type, data; /* of its argument, an interface */
+	uint64_t link;
+};
+
+/* An M. */
+struct os_thread {
+	uint64_t addr;
+	uint64_t id;
+	uint64_t procid; /* thread id in the target's own pid namespace */
+};
+
+/*
+ * Every goroutine that is not dead, in the order of allgs. The writer inside
+ * throws on statuses that a stopped world does not have; here they are told.
+ */
+struct err *goroutine_each(struct runtime *rt,
+			   struct err *(*fn)(void *, const struct goroutine *),
+			   void *arg) must_check;
+
+/* Number of goroutines whose stack is being moved at this moment. */
+struct err *goroutine_count_copystack(struct runtime *rt,
+				      uint64_t *out) must_check;
+
+/* Appends why the goroutine waits, as the runtime words it. */
+struct err *goroutine_waitreason(struct runtime *rt, const struct goroutine *g,
+				 struct buf *out) must_check;
+
+struct err *defer_each(struct runtime *rt, const struct goroutine *g,
+		       struct err *(*fn)(void *, const struct defer *),
+		       void *arg) must_check;
+struct err *panic_each(struct runtime *rt, const struct goroutine *g,
+		       struct err *(*fn)(void *, const struct panic *),
+		       void *arg) must_check;
+struct err *os_thread_each(struct runtime *rt,
+			   struct err *(*fn)(void *, const struct os_thread *),
+			   void *arg) must_check;
+
+#endif

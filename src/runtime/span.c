@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/span.h"
+
+#include "runtime/runtime.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+enum {
+	CHUNK = 512,	 /* spans that are read at once */
+	MAX_MSPAN = 512, /* bytes of an mspan */
+};
+
+/* Counts that exceed these are not believed: 48 bits of pages, of arenas. */
+#define MAX_SPANS (1ull << 32)
+#define MAX_ARENAS (1ull << 22)
+
+void span_table_deinit(struct span_table *t)
+{
+	vec_deinit(&t->list);
+	vec_deinit(&t->arenas);
+	*t = (struct span_table){};
+}
+
+/* ---- arenas -------------------------------------------------------------- */
+
+/* Reads arena i's entry in the two-level map. Follows runtime/mheap.go:
+ * arenaIdx.l1, l2 and arenaBase. */
+static struct err *add_arena(struct runtime *rt, uint64_t index)
+{
+	const struct layout *l = &rt->layout;
+	uint64_t l2_bits = (uint64_t)l->konst.arenaL2Bits.value;
+	uint64_t l1 = index >> l2_bits;
+	uint64_t l2 = index & ((1ull << l2_bits) - 1);
+	uint64_t map = l->var.mheap_.addr + l->mheap.arenas.offset;
+	struct arena a;
+
+	if (l1 * rt->arch->ptr_size >= l->mheap.arenas.width)
+		return err_new(ERR_FORMAT, "no arena has index %" PRIu64, index);
+	TRY(rt_ptr(rt, map + l1 * rt->arch->ptr_size, &map));
+	TRY(rt_ptr(rt, map + l2 * rt->arch->ptr_size, &a.heap_arena));
+	if (!a.heap_arena)
+		return NULL;
+	a.base = index * rt->spans.arena_size +
+		 (uint64_t)l->konst.arenaBaseOffset.value;
+	return vec_push(&rt->spans.arenas, a);
+}
+
+static int by_base(const void *a, const void *b)
+{
+	uint64_t x = ((const struct arena *)a)->base;
+	uint64_t y = ((const struct arena *)b)->base;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Arenas of a list of their indices, where the release has that list. */
+static struct err *add_arenas(struct runtime *rt, const struct member *m)
+{
+	struct go_slice s;
+
+	if (!m->present)
+		return NULL;
+	TRY(rt_slice(rt, rt->layout.var.mheap_.addr + m->offset, MAX_ARENAS,
+		     &s));
+	for (uint64_t i = 0; i < s.len; i++) {
+		uint64_t index;
+
+		TRY(rt_ptr(rt, s.addr + i * rt->arch->ptr_size, &index));
+		TRY(add_arena(rt, index));
+	}
+	return NULL;
+}
+
+static struct err *load_arenas(struct runtime *rt)
+{
+	const struct layout *l = &rt->layout;
+
+	TRY(add_arenas(rt, &l->mheap.heapArenas));
+	TRY(add_arenas(rt, &l->mheap.userArenaArenas));
+	if (rt->spans.arenas.len)
+		qsort(rt->spans.arenas.v, rt->spans.arenas.len,
+		      sizeof(struct arena), by_base);
+	return NULL;
+}
+
+uint64_t span_heap_arena(const struct span_table *t, uint64_t addr)
+{
+	size_t lo = 0, hi = t->arenas.len;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+		const struct arena *a = &t->arenas.v[mid];
+
+		if (addr < a->base)
+			hi = mid;
+		else if (addr - a->base >= t->arena_size)
+			lo = mid + 1;
+		else
+			return a->heap_arena;
+	}
+	return 0;
+}
+
+/* ---- spans --------------------------------------------------------------- */
+
+static struct err *not_a_span(uint64_t addr, const char *what)
+{
+	return err_new(ERR_FORMAT, "the mspan at %#" PRIx64 " has %s", addr,
+		       what);
+}
+
+/*
+ * Where the span is in the cycle of sweeping; H is mheap_.sweepgen.
+ * Follows runtime/mheap.go:mspan.sweepgen.
+ */
+static uint8_t sweep_flags(struct span_table *t, uint32_t sweepgen)
+{
+	switch (sweepgen - t->sweepgen) {
+	case (uint32_t)-2: /* needs sweeping */
+	case 1:		   /* cached before the cycle began, and needs it */
+		t->unswept++;
+		return SPAN_UNSWEPT;
+	case (uint32_t)-1:
+		t->torn++;
+		return SPAN_TORN;
+	default: /* H: swept; H+3: swept, then cached */
+		return 0;
+	}
+}
+
+/* Follows runtime/mgcmark_greenteagc.go:gcUsesSpanInlineMarkBits. */
+static bool has_inline_marks(const struct layout *l, uint64_t elemsize)
+{
+	return l->spanInlineMarkBits.struct_present && elemsize >= 16 &&
+	       elemsize <= (uint64_t)l->konst.minSizeForMallocHeader.value;
+}
+
+static struct err *check_geometry(const struct span_table *t,
+				  const struct span *s, uint64_t addr,
+				  uint64_t nelems, uint64_t elemsize)
+{
+	if (s->base % t->page_size || !s->base || !s->npages)
+		return not_a_span(addr, "no memory");
+	if (span_sizeclass(s) >= t->size_classes)
+		return not_a_span(addr, "an unknown size class");
+	if (!elemsize || elemsize > span_bytes(t, s) ||
+	    nelems > span_bytes(t, s) / elemsize)
+		return not_a_span(addr, "more slots than memory");
+	if (span_sizeclass(s) && elemsize != t->size_class[span_sizeclass(s)])
+		return not_a_span(addr, "a slot size not of its class");
+	return NULL;
+}
+
+/* Appends the span whose mspan is at addr, if it is in use. */
+static struct err *add_span(struct runtime *rt, uint64_t addr,
+			    const uint8_t *bytes)
+{
+	const struct layout *l = &rt->layout;
+	struct span_table *t = &rt->spans;
+	uint64_t nelems = field(&l->mspan.nelems, bytes);
+	uint64_t freeindex = field(&l->mspan.freeindex, bytes);
+	uint64_t elemsize = field(&l->mspan.elemsize, bytes);
+	uint8_t flags;
+
+	if (field(&l->mspan.state, bytes) != (uint64_t)l->konst.mSpanInUse.value)
+		return NULL;
+	flags = sweep_flags(t, (uint32_t)field(&l->mspan.sweepgen, bytes));
+	if (field(&l->mspan.specials, bytes))
+		flags |= SPAN_SPECIALS;
+	if (field(&l->mspan.isUserArenaChunk, bytes))
+		flags |= SPAN_USER_ARENA;
+	if (has_inline_marks(l, elemsize))
+		flags |= SPAN_INLINE_MARKS;
+	struct span s = {
+		.base = field(&l->mspan.startAddr, bytes),
+		.spanclass = field(&l->mspan.spanclass, bytes),
+		.flags = flags,
+		.mspan = addr,
+		.freeindex = freeindex,
+		.bits = field(flags & SPAN_UNSWEPT ? &l->mspan.gcmarkBits :
+						     &l->mspan.allocBits,
+			      bytes),
+		.nelems = nelems,
+		.npages = (uint32_t)field(&l->mspan.npages, bytes),
+	};
+	if (nelems > UINT16_MAX || freeindex > nelems)
+		return not_a_span(addr, "impossible counts");
+	TRY(check_geometry(t, &s, addr, nelems, elemsize));
+	t->bytes += span_bytes(t, &s);
+	return vec_push(&t->list, s);
+}
+
+/* Reads n mspans, neighbours by one range, into bytes. */
+static struct err *read_mspans(struct runtime *rt, const uint8_t *addrs,
+			       size_t n, uint8_t *bytes)
+{
+	size_t size = rt->layout.mspan.struct_size;
+	struct read_range ranges[CHUNK];
+	size_t count = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		uint64_t addr = load_le(addrs + i * 8, 8);
+
+		if (count && ranges[count - 1].addr + ranges[count - 1].len ==
+				     addr) {
+			ranges[count - 1].len += size;
+			continue;
+		}
+		ranges[count++] = (struct read_range){
+			.addr = addr,
+			.len = size,
+			.buf = bytes + i * size,
+		};
+	}
+	target_read_many(rt->target, ranges, count);
+	for (size_t i = 0; i < count; i++)
+		if (!ranges[i].ok)
+			return err_fault(ranges[i].addr, "reading an mspan");
+	return NULL;
+}
+
+static struct err *load_spans(struct runtime *rt)
+{
+	const struct layout *l = &rt->layout;
+	cleanup_free uint8_t *bytes = NULL;
+	uint8_t addrs[CHUNK * 8];
+	struct go_slice all;
+
+	if (l->mspan.struct_size > MAX_MSPAN)
+		return err_new(ERR_FORMAT, "runtime.mspan has %u bytes",
+			       l->mspan.struct_size);
+	bytes = malloc((size_t)CHUNK * l->mspan.struct_size);
+	if (!bytes)
+		return &err_nomem;
+	TRY(rt_slice(rt, l->var.mheap_.addr + l->mheap.allspans.offset,
+		     MAX_SPANS, &all));
+	TRY(vec_reserve(&rt->spans.list, all.len));
+	for (uint64_t i = 0; i < all.len; i += CHUNK) {
+		size_t n = (size_t)min_u64(CHUNK, all.len - i);
+
+		TRY(target_read(rt->target, all.addr + i * 8, addrs, n * 8));
+		TRY(read_mspans(rt, addrs, n, bytes));
+		for (size_t k = 0; k < n; k++)
+			TRY(add_span(rt, load_le(addrs + k * 8, 8),
+				     bytes + k * l->mspan.struct_size));
+	}
+	return NULL;
+}
+
+static struct err *load_size_classes(struct runtime *rt)
+{
+	const struct variable *v = &rt->layout.var.class_to_size;
+	struct span_table *t = &rt->spans;
+	uint64_t n = v->size / 2; /* [NumSizeClasses]uint16 */
+
+	if (n < 2 || n > 128)
+		return err_new(ERR_FORMAT, "%" PRIu64 " size classes", n);
+	t->size_classes = (uint32_t)n;
+	for (uint64_t i = 0; i < n; i++) {
+		TRY(cache_read_uint(&rt->cache, v->addr + i * 2, 2,
+				    &t->size_class[i]));
+		if (i && (t->size_class[i] <= t->size_class[i - 1] ||
+			  t->size_class[i] % rt->arch->ptr_size))
+			return err_new(ERR_FORMAT,
+				       "size class %" PRIu64 " is not in order",
+				       i);
+	}
+	return NULL;
+}
+
+static int by_span_base(const void *a, const void *b, void *list)
+{
+	uint64_t x = ((const struct span *)list)[*(const uint32_t *)a].base;
+	uint64_t y = ((const struct span *)list)[*(const uint32_t *)b].base;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Fills in by_address, and checks that no two spans overlap. */
+static struct err *index_spans(struct span_table *t)
+{
+	size_t n = t->list.len;
+	cleanup_free uint32_t *order = calloc(n + 1, sizeof(*order));
+	uint64_t end = 0;
+
+	if (!order)
+		return &err_nomem;
+	for (size_t i = 0; i < n; i++)
+		order[i] = (uint32_t)i;
+	qsort_r(order, n, sizeof(*order), by_span_base, t->list.v);
+	for (size_t i = 0; i < n; i++) {
+		const struct span *s = &t->list.v[order[i]];
+
+		if (s->base < end)
+			return not_a_span(s->mspan, "memory of another's");
+		end = s->base + span_bytes(t, s);
+		t->list.v[i].by_address = order[i];
+	}
+	return NULL;
+}
+
+struct err *span_table_load(struct runtime *rt)
+{
+	const struct layout *l = &rt->layout;
+	struct span_table *t = &rt->spans;
+	uint64_t sweepgen;
+
+	t->page_size = 1ull << l->konst.PageShift.value;
+	t->arena_size = (uint64_t)l->konst.heapArenaBytes.value;
+	TRY(rt_field(rt, l->var.mheap_.addr, &l->mheap.sweepgen, &sweepgen));
+	t->sweepgen = (uint32_t)sweepgen;
+	TRY(load_size_classes(rt));
+	TRY(load_arenas(rt));
+	TRY(load_spans(rt));
+	return index_spans(t);
+}
+
+bool span_find(const struct span_table *t, uint64_t addr,
+	       struct heap_address *out)
+{
+	size_t lo = 0, hi = t->list.len;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+		const struct span *s = &t->list.v[t->list.v[mid].by_address];
+
+		if (addr < s->base) {
+			hi = mid;
+		} else if (addr - s->base >= span_bytes(t, s)) {
+			lo = mid + 1;
+		} else {
+			uint64_t size = span_elemsize(t, s);
+			uint64_t slot = (addr - s->base) / size;
+
+			if (slot >= s->nelems)
+				return false;
+			*out = (struct heap_address){
+				.span = s,
+				.slot = (uint32_t)slot,
+				.base = s->base + slot * size,
+			};
+			return true;
+		}
+	}
+	return false;
+}

@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/type.h"
+
+#include "base/cursor.h"
+#include "runtime/runtime.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+enum {
+	MAX_TYPE = 256,	   /* bytes of an abi.Type */
+	MAX_MASK_DEPTH = 64, /* nesting of types built on demand */
+};
+
+/* Types that exceed this are not believed. */
+#define MAX_TYPE_SIZE (1ull << 40)
+/* Nor are names. */
+#define MAX_NAME (1u << 20)
+
+struct err *type_table_init(struct type_table *t, struct runtime *rt)
+{
+	TRY(read_cache_init(&t->cache, rt->target));
+	t->rt = rt;
+	pthread_mutex_init(&t->lock, NULL);
+	return NULL;
+}
+
+void type_table_deinit(struct type_table *t)
+{
+	if (!t->rt)
+		return;
+	for (size_t i = 0; i < t->masks.len; i++)
+		free(t->masks.v[i].bits);
+	vec_deinit(&t->masks);
+	addr_map_deinit(&t->index);
+	read_cache_deinit(&t->cache);
+	pthread_mutex_destroy(&t->lock);
+	*t = (struct type_table){};
+}
+
+/* ---- one type ------------------------------------------------------------ */
+
+static struct err *read_type(struct runtime *rt, struct read_cache *cache,
+			     uint64_t addr, struct type_info *out)
+{
+	const struct layout *l = &rt->layout;
+	uint8_t bytes[MAX_TYPE];
+	uint8_t kind;
+
+	if (l->type.struct_size > sizeof(bytes))
+		return err_new(ERR_FORMAT, "abi.Type has %u bytes",
+			       l->type.struct_size);
+	TRY(cache_read(cache, addr, bytes, l->type.struct_size));
+	kind = (uint8_t)field(&l->type.Kind_, bytes);
+	*out = (struct type_info){
+		.addr = addr,
+		.size = field(&l->type.Size_, bytes),
+		.ptr_bytes = field(&l->type.PtrBytes, bytes),
+		.gcdata = field(&l->type.GCData, bytes),
+		.str = (uint32_t)field(&l->type.Str, bytes),
+		.kind = l->konst.KindMask.present ?
+				kind & (uint8_t)l->konst.KindMask.value :
+				kind & ~(uint8_t)l->konst.KindDirectIface.value,
+		.kind_flags = kind,
+		.tflag = (uint8_t)field(&l->type.TFlag, bytes),
+	};
+	if (out->size > MAX_TYPE_SIZE || out->ptr_bytes > out->size ||
+	    out->ptr_bytes % rt->arch->ptr_size)
+		return err_new(ERR_FORMAT, "no type at %#" PRIx64, addr);
+	return NULL;
+}
+
+struct err *type_read(struct runtime *rt, uint64_t addr, struct type_info *out)
+{
+	return read_type(rt, &rt->cache, addr, out);
+}
+
+bool type_word_is_pointer(const struct runtime *rt,
+			  const struct type_info *type)
+{
+	const struct layout *l = &rt->layout;
+	bool direct;
+
+	/* The flag moved from the kind to the flags in Go 1.26. */
+	if (l->konst.TFlagDirectIface.present)
+		direct = type->tflag & l->konst.TFlagDirectIface.value;
+	else
+		direct = type->kind_flags & l->konst.KindDirectIface.value;
+	return !direct || type->ptr_bytes != 0;
+}
+
+/* ---- names --------------------------------------------------------------- */
+
+/*
+ * Appends the name at an offset of the type's module. Its encoding: a byte of
+ * flags, the length as a varint, the bytes (internal/abi/type.go:Name).
+ */
+static struct err *name_at(struct runtime *rt, uint64_t type, uint32_t offset,
+			   struct buf *out)
+{
+	const struct module *m = module_of_type(rt, type);
+	struct cursor c;
+	uint8_t head[11];
+	uint64_t len;
+
+	/* Types made by reflection have names in reflectOffs; no such type is
+	 * written to a dump yet. */
+	if (offset == 0 || !m)
+		return NULL;
+	uint64_t addr = m->types + offset;
+	if (addr + sizeof(head) > m->etypes)
+		return err_new(ERR_FORMAT,
+			       "the type at %#" PRIx64 " has its name outside "
+			       "its module",
+			       type);
+	TRY(rt_read(rt, addr, head, sizeof(head)));
+	cursor_init(&c, "type name", head + 1, sizeof(head) - 1, addr + 1);
+	TRY(cursor_uvarint(&c, &len));
+	if (len > MAX_NAME)
+		return err_new(ERR_FORMAT,
+			       "the type at %#" PRIx64 " has a name of %" PRIu64
+			       " bytes",
+			       type, len);
+	TRY(buf_reserve(out, len));
+	TRY(rt_read(rt, cursor_offset(&c), out->v + out->len, len));
+	out->len += len;
+	return NULL;
+}
+
+/* Follows runtime/type.go:rtype.string. */
+static struct err *type_string(struct runtime *rt,
+			       const struct type_info *type, struct buf *out)
+{
+	TRY(name_at(rt, type->addr, type->str, out));
+	if (type->tflag & rt->layout.konst.TFlagExtraStar.value && out->len) {
+		out->len--;
+		memmove(out->v, out->v + 1, out->len);
+	}
+	return NULL;
+}
+
+/* Where the name proper starts. Follows runtime/type.go:rtype.name. */
+static size_t last_component(const struct buf *s)
+{
+	size_t i = s->len;
+	int brackets = 0;
+
+	for (; i > 0 && (s->v[i - 1] != '.' || brackets); i--) {
+		if (s->v[i - 1] == ']')
+			brackets++;
+		else if (s->v[i - 1] == '[')
+			brackets--;
+	}
+	return i;
+}
+
+/* Bytes of the type's own struct; the uncommon type follows it. */
+static uint64_t kind_size(const struct layout *l, uint8_t kind)
+{
+	const struct {
+		int64_t kind;
+		uint32_t size;
+	} sizes[] = {
+		{ l->konst.KindArray.value, l->arraytype.struct_size },
+		{ l->konst.KindChan.value, l->chantype.struct_size },
+		{ l->konst.KindFunc.value, l->functype.struct_size },
+		{ l->konst.KindInterface.value, l->interfacetype.struct_size },
+		{ l->konst.KindMap.value, l->maptype.struct_size },
+		{ l->konst.KindPointer.value, l->ptrtype.struct_size },
+		{ l->konst.KindSlice.value, l->slicetype.struct_size },
+		{ l->konst.KindStruct.value, l->structtype.struct_size },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++)
+		if (sizes[i].kind == kind)
+			return sizes[i].size;
+	return l->type.struct_size;
+}
+
+static struct err *package_path(struct runtime *rt,
+				const struct type_info *type, struct buf *out)
+{
+	const struct layout *l = &rt->layout;
+	uint64_t offset;
+
+	if (!(type->tflag & l->konst.TFlagUncommon.value))
+		return NULL;
+	TRY(rt_field(rt, type->addr + kind_size(l, type->kind),
+		     &l->uncommon.PkgPath, &offset));
+	return name_at(rt, type->addr, (uint32_t)offset, out);
+}
+
+struct err *type_name(struct runtime *rt, const struct type_info *type,
+		      struct buf *out)
+{
+	cleanup(buf_deinit) struct buf string = {};
+	size_t before = out->len;
+
+	TRY(type_string(rt, type, &string));
+	TRY(package_path(rt, type, out));
+	if (out->len == before)
+		return buf_append(out, string.v, string.len);
+	TRY(buf_append(out, ".", 1));
+	if (!(type->tflag & rt->layout.konst.TFlagNamed.value))
+		return NULL;
+	size_t start = last_component(&string);
+	return buf_append(out, string.v + start, string.len - start);
+}
+
+/* ---- masks --------------------------------------------------------------- */
+
+/* A mask being built, and what it is built with. */
+struct builder {
+	struct type_table *table;
+	struct type_mask *mask;
+	uint8_t *bits; /* the mask's, as bytes */
+};
+
+/* Copies n bits of the mask at addr to word to. */
+static struct err *copy_bits(struct builder *b, uint64_t addr, uint64_t n,
+			     uint64_t to)
+{
+	uint8_t chunk[512];
+
+	for (uint64_t done = 0; done < n;) {
+		uint64_t left = n - done;
+		uint64_t bits = left < sizeof(chunk) * 8 ? left :
+							   sizeof(chunk) * 8;
+
+		TRY(cache_read(&b->table->cache, addr + done / 8, chunk,
+			       (bits + 7) / 8));
+		for (uint64_t i = 0; i < bits; i++)
+			if (bit_get(chunk, i))
+				bit_set(b->bits, to + done + i);
+		done += bits;
+	}
+	return NULL;
+}
+
+static struct err *build(struct builder *b, const struct type_info *type,
+			 uint64_t to, int depth);
+
+/* An element or field at word to; without pointers there is nothing to do. */
+static struct err *build_part(struct builder *b, uint64_t addr, uint64_t to,
+			      int depth)
+{
+	struct runtime *rt = b->table->rt;
+	struct type_info type;
+
+	TRY(read_type(rt, &b->table->cache, addr, &type));
+	if (!type.ptr_bytes)
+		return NULL;
+	if (to + type.ptr_bytes / rt->arch->ptr_size > b->mask->nwords)
+		return err_new(ERR_FORMAT,
+			       "a part of type %#" PRIx64 " lies outside it",
+			       addr);
+	return build(b, &type, to, depth + 1);
+}
+
+static struct err *build_array(struct builder *b, const struct type_info *type,
+			       uint64_t to, int depth)
+{
+	const struct layout *l = &b->table->rt->layout;
+	struct read_cache *cache = &b->table->cache;
+	uint64_t elem, len;
+	struct type_info info;
+
+	TRY(cache_read_uint(cache, type->addr + l->arraytype.Elem.offset, 8,
+			    &elem));
+	TRY(cache_read_uint(cache, type->addr + l->arraytype.Len.offset, 8,
+			    &len));
+	TRY(read_type(b->table->rt, cache, elem, &info));
+	if (!info.size || len > type->size / info.size)
+		return err_new(ERR_FORMAT, "no array type at %#" PRIx64,
+			       type->addr);
+	for (uint64_t i = 0; i < len; i++)
+		TRY(build_part(b, elem,
+			       to + i * (info.size / b->table->rt->arch->ptr_size),
+			       depth));
+	return NULL;
+}
+
+static struct err *build_struct(struct builder *b,
+				const struct type_info *type, uint64_t to,
+				int depth)
+{
+	const struct layout *l = &b->table->rt->layout;
+	struct read_cache *cache = &b->table->cache;
+	uint64_t at = type->addr + l->structtype.Fields.offset;
+	uint64_t fields, len;
+
+	TRY(cache_read_uint(cache, at + l->slice.array.offset, 8, &fields));
+	TRY(cache_read_uint(cache, at + l->slice.len.offset, 8, &len));
+	if (len > MAX_NAME)
+		return err_new(ERR_FORMAT, "no struct type at %#" PRIx64,
+			       type->addr);
+	for (uint64_t i = 0; i < len; i++) {
+		uint64_t f = fields + i * l->structfield.struct_size;
+		uint64_t typ, offset;
+
+		TRY(cache_read_uint(cache, f + l->structfield.Typ.offset, 8,
+				    &typ));
+		TRY(cache_read_uint(cache, f + l->structfield.Offset.offset, 8,
+				    &offset));
+		TRY(build_part(b, typ, to + offset / b->table->rt->arch->ptr_size,
+			       depth));
+	}
+	return NULL;
+}
+
+/*
+ * Sets the bits of type at word to. A mask that the runtime builds on demand
+ * (Go 1.24 and newer) is put together from those of its parts, for it may not
+ * have been built. Follows runtime/type.go:buildGCMask.
+ */
+static struct err *build(struct builder *b, const struct type_info *type,
+			 uint64_t to, int depth)
+{
+	const struct layout *l = &b->table->rt->layout;
+
+	if (depth > MAX_MASK_DEPTH)
+		return err_new(ERR_FORMAT, "type %#" PRIx64 " is nested without end",
+			       type->addr);
+	if (l->konst.KindGCProg.present &&
+	    type->kind_flags & l->konst.KindGCProg.value)
+		return err_new(ERR_UNSUPPORTED,
+			       "type %#" PRIx64 " has a GC program",
+			       type->addr);
+	if (!l->konst.TFlagGCMaskOnDemand.present ||
+	    !(type->tflag & l->konst.TFlagGCMaskOnDemand.value))
+		return copy_bits(b, type->gcdata,
+				 type->ptr_bytes / b->table->rt->arch->ptr_size,
+				 to);
+	if (type->kind == l->konst.KindArray.value)
+		return build_array(b, type, to, depth);
+	if (type->kind == l->konst.KindStruct.value)
+		return build_struct(b, type, to, depth);
+	return err_new(ERR_FORMAT, "type %#" PRIx64 " of kind %d has no mask",
+		       type->addr, type->kind);
+}
+
+static struct err *make_mask(struct type_table *t, uint64_t addr,
+			     struct type_mask *out)
+{
+	struct type_info type;
+	struct type_mask mask;
+
+	TRY(read_type(t->rt, &t->cache, addr, &type));
+	mask = (struct type_mask){
+		.size = type.size,
+		.nwords = type.ptr_bytes / t->rt->arch->ptr_size,
+	};
+	if (!type.size)
+		return err_new(ERR_FORMAT, "type %#" PRIx64 " has no size", addr);
+	cleanup_free uint64_t *bits = calloc(mask.nwords / 64 + 1, 8);
+	if (!bits)
+		return &err_nomem;
+	mask.bits = bits;
+	struct builder b = { t, &mask, (uint8_t *)bits };
+	TRY(build(&b, &type, 0, 0));
+	for (uint64_t i = 0; i <= mask.nwords / 64; i++)
+		bits[i] = le64toh(bits[i]);
+	mask.bits = steal(&bits);
+	*out = mask;
+	return NULL;
+}
+
+/* As type_mask(), with the lock held. */
+static struct err *mask_locked(struct type_table *t, uint64_t addr,
+			       struct type_mask *out)
+{
+	uint64_t index = addr_map_find(&t->index, addr);
+
+	if (!index) {
+		TRY(vec_reserve(&t->masks, 1));
+		TRY(make_mask(t, addr, &t->masks.v[t->masks.len]));
+		index = ++t->masks.len;
+		TRY(addr_map_insert(&t->index, addr, index, &(uint64_t){ 0 }));
+	}
+	*out = t->masks.v[index - 1];
+	return NULL;
+}
+
+struct err *type_mask(struct type_table *t, uint64_t addr,
+		      struct type_mask *out)
+{
+	if (!addr)
+		return err_new(ERR_FORMAT, "no type at 0");
+	pthread_mutex_lock(&t->lock);
+	struct err *e = mask_locked(t, addr, out);
+	pthread_mutex_unlock(&t->lock);
+	return e;
+}
