@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "output/heapdump.h"
+
+#include "base/addr_map.h"
+#include "output/encoder.h"
+#include "runtime/goroutine.h"
+#include "runtime/itab.h"
+#include "runtime/memprof.h"
+#include "runtime/memstats.h"
+#include "runtime/runtime.h"
+#include "runtime/special.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+enum {
+	FLUSH = 1 << 20,    /* bytes; small records are written together */
+	CHUNK = 1 << 20,    /* bytes of a data segment that are read at once */
+	MASK_CHUNK = 4096,  /* bytes of its mask */
+};
+
+struct writer {
+	struct runtime *rt;
+	struct out_file *out;
+	const struct heapdump_options *options;
+	struct buf buf;	       /* not written yet */
+	struct buf text;       /* scratch for names */
+	struct addr_map types; /* that have their record */
+	struct heapdump_result *result;
+};
+
+static struct err *flush(struct writer *w)
+{
+	if (!w->buf.len)
+		return NULL;
+	TRY(out_file_write(w->out, w->buf.v, w->buf.len));
+	w->buf.len = 0;
+	return NULL;
+}
+
+/* Called behind every record: keeps the buffer small. */
+static struct err *end_record(struct writer *w)
+{
+	if (target_interrupted)
+		return err_new(ERR_INTERRUPTED, "interrupted");
+	return w->buf.len < FLUSH ? NULL : flush(w);
+}
+
+static struct err *encode_text(struct writer *w)
+{
+	return encode_bytes(&w->buf, w->text.v, w->text.len);
+}
+
+/* ---- params, types, itabs ------------------------------------------------ */
+
+/* Follows runtime/heapdump.go:dumpparams. */
+static struct err *write_params(struct writer *w)
+{
+	struct runtime *rt = w->rt;
+	const struct span_table *t = &rt->spans;
+	uint64_t start = 0, end = 0, ncpu;
+
+	if (t->arenas.len) {
+		start = t->arenas.v[0].base;
+		end = t->arenas.v[t->arenas.len - 1].base + t->arena_size;
+	}
+	w->text.len = 0;
+	TRY(rt_string(rt, rt->layout.var.buildVersion.addr, &w->text));
+	TRY(rt_var(rt, &rt->layout.var.ncpu, &ncpu));
+	TRY(encode_values(&w->buf, TAG_PARAMS, rt->arch->big_endian,
+			  rt->arch->ptr_size, start, end));
+	TRY(encode_string(&w->buf, rt->arch->name));
+	TRY(encode_text(w));
+	TRY(encode_uint(&w->buf, (uint64_t)(int64_t)(int32_t)ncpu));
+	return end_record(w);
+}
+
+/* Each type once. Follows runtime/heapdump.go:dumptype. */
+static struct err *write_type(struct writer *w, uint64_t addr)
+{
+	struct type_info type;
+	uint64_t seen;
+
+	TRY(addr_map_insert(&w->types, addr, 1, &seen));
+	if (seen)
+		return NULL;
+	TRY(type_read(w->rt, addr, &type));
+	w->text.len = 0;
+	TRY(type_name(w->rt, &type, &w->text));
+	TRY(encode_values(&w->buf, TAG_TYPE, addr, type.size));
+	TRY(encode_text(w));
+	TRY(encode_uint(&w->buf, type_word_is_pointer(w->rt, &type)));
+	return end_record(w);
+}
+
+static struct err *write_itab(void *arg, const struct itab *it)
+{
+	struct writer *w = arg;
+
+	TRY(err_wrap(write_type(w, it->type), "type of the itab at %#" PRIx64,
+		     it->addr));
+	TRY(encode_values(&w->buf, TAG_ITAB, it->addr, it->type));
+	return end_record(w);
+}
+
+/* ---- objects ------------------------------------------------------------- */
+
+static struct err *write_batch(void *arg, const struct buf *buf)
+{
+	struct writer *w = arg;
+
+	return out_file_write(w->out, buf->v, buf->len);
+}
+
+static void report_progress(void *arg, uint64_t done)
+{
+	const struct writer *w = arg;
+
+	if (w->options->progress)
+		w->options->progress(w->options->arg, done);
+}
+
+static struct err *write_objects(struct writer *w)
+{
+	const struct pipeline_ops ops = {
+		.encode = heapdump_encode_objects,
+		.write = write_batch,
+		.progress = report_progress,
+		.arg = w,
+	};
+	const struct object_wants wants = { .contents = true,
+					    .pointers = true };
+
+	TRY(flush(w));
+	return pipeline_run(w->rt, wants, w->options->threads, &ops,
+			    &w->result->totals);
+}
+
+/* ---- goroutines and threads ---------------------------------------------- */
+
+static struct err *write_defer(void *arg, const struct defer *d)
+{
+	struct writer *w = arg;
+
+	TRY(encode_values(&w->buf, TAG_DEFER, d->addr, d->goroutine, d->sp,
+			  d->pc, d->fn, d->code, d->link));
+	return end_record(w);
+}
+
+/* The 0 was the panic's defer once: runtime/heapdump.go:dumpgoroutine. */
+static struct err *write_panic(void *arg, const struct panic *p)
+{
+	struct writer *w = arg;
+
+	TRY(encode_values(&w->buf, TAG_PANIC, p->addr, p->goroutine, p->type,
+			  p->data, 0, p->link));
+	return end_record(w);
+}
+
+/* Follows runtime/heapdump.go:dumpgoroutine. */
+static struct err *write_goroutine(void *arg, const struct goroutine *g)
+{
+	struct writer *w = arg;
+	const uint64_t background = 0; /* never set by any release */
+
+	w->text.len = 0;
+	TRY(goroutine_waitreason(w->rt, g, &w->text));
+	TRY(encode_values(&w->buf, TAG_GOROUTINE, g->addr, g->sp, g->id,
+			  g->gopc, g->status, g->system, background,
+			  g->waitsince));
+	TRY(encode_text(w));
+	TRY(encode_values(&w->buf, g->ctxt, g->m, g->defer, g->panic));
+	w->result->goroutines++;
+	TRY(end_record(w));
+	TRY(defer_each(w->rt, g, write_defer, w));
+	return panic_each(w->rt, g, write_panic, w);
+}
+
+static struct err *write_os_thread(void *arg, const struct os_thread *t)
+{
+	struct writer *w = arg;
+
+	TRY(encode_values(&w->buf, TAG_OS_THREAD, t->addr, t->id, t->procid));
+	return end_record(w);
+}
+
+/* ---- data and bss -------------------------------------------------------- */
+
+/* Fields of a segment's pointers, from its mask in the target. */
+static struct err *write_mask(struct writer *w, const struct data_segment *s)
+{
+	uint8_t chunk[MASK_CHUNK];
+
+	for (uint64_t done = 0; done < s->mask_bits;) {
+		uint64_t n = min_u64(s->mask_bits - done, MASK_CHUNK * 8);
+
+		TRY(target_read(w->rt->target, s->mask + done / 8, chunk,
+				(n + 7) / 8));
+		TRY(buf_reserve(&w->buf, n * (1 + PUT_MAX)));
+		for (uint64_t i = 0; i < n; i++) {
+			if (!bit_get(chunk, i))
+				continue;
+			put_uint(&w->buf, FIELD_PTR);
+			put_uint(&w->buf, (done + i) * w->rt->arch->ptr_size);
+		}
+		done += n;
+		TRY(flush(w));
+	}
+	return encode_uint(&w->buf, FIELD_EOL);
+}
+
+static struct err *write_segment(struct writer *w, enum heapdump_tag tag,
+				 const struct data_segment *s)
+{
+	uint64_t size = s->end - s->start;
+
+	TRY(encode_values(&w->buf, tag, s->start, size));
+	TRY(flush(w));
+	for (uint64_t done = 0; done < size;) {
+		uint64_t n = min_u64(size - done, CHUNK);
+
+		TRY(buf_reserve(&w->buf, n));
+		TRY(target_read(w->rt->target, s->start + done, w->buf.v, n));
+		w->buf.len = n;
+		TRY(flush(w));
+		done += n;
+	}
+	TRY(write_mask(w, s));
+	return end_record(w);
+}
+
+/* Those of the main module, as the runtime writes them. */
+static struct err *write_segments(struct writer *w)
+{
+	const struct module *m = &w->rt->modules.list.v[0];
+
+	TRY(err_wrap(write_segment(w, TAG_DATA, &m->data), "data segment"));
+	return err_wrap(write_segment(w, TAG_BSS, &m->bss), "bss segment");
+}
+
+/* ---- finalizers, statistics, memory profile ------------------------------ */
+
+static struct err *put_finalizer(struct writer *w, enum heapdump_tag tag,
+				 const struct finalizer *f)
+{
+	TRY(encode_values(&w->buf, tag, f->object, f->fn, f->pc, f->fint,
+			  f->ot));
+	return end_record(w);
+}
+
+static struct err *write_finalizer(void *arg, const struct finalizer *f)
+{
+	return put_finalizer(arg, TAG_FINALIZER, f);
+}
+
+static struct err *write_queued(void *arg, const struct finalizer *f)
+{
+	return put_finalizer(arg, TAG_QUEUED_FINALIZER, f);
+}
+
+/* Follows runtime/heapdump.go:dumpmemstats. */
+static struct err *write_memstats(struct writer *w)
+{
+	struct memstats m;
+
+	TRY(memstats_read(w->rt, &m));
+	TRY(encode_values(&w->buf, TAG_MEM_STATS, m.alloc, m.total_alloc, m.sys,
+			  m.lookups, m.mallocs, m.frees, m.heap_alloc,
+			  m.heap_sys, m.heap_idle, m.heap_inuse,
+			  m.heap_released, m.heap_objects, m.stack_inuse,
+			  m.stack_sys, m.mspan_inuse, m.mspan_sys,
+			  m.mcache_inuse, m.mcache_sys, m.buckhash_sys,
+			  m.gc_sys, m.other_sys, m.next_gc, m.last_gc,
+			  m.pause_total_ns));
+	TRY(encode_uints(&w->buf, m.pause_ns, MEMSTATS_PAUSES));
+	TRY(encode_uint(&w->buf, m.num_gc));
+	return end_record(w);
+}
+
+/*
+ * Function, file and line of a pc. That of a caller lies behind the call.
+ * Follows runtime/heapdump.go:dumpmemprof_callback.
+ */
+static struct err *write_location(struct writer *w, uint64_t pc, bool leaf)
+{
+	struct func f;
+	uint64_t line;
+	char unknown[32];
+
+	TRY(func_find(w->rt, pc, &f));
+	if (!f.addr) {
+		snprintf(unknown, sizeof(unknown), "(0x%" PRIx64 ")", pc);
+		TRY(encode_string(&w->buf, unknown));
+		TRY(encode_string(&w->buf, "?"));
+		return encode_uint(&w->buf, 0);
+	}
+	w->text.len = 0;
+	TRY(func_name(w->rt, &f, &w->text));
+	TRY(encode_text(w));
+	if (!leaf && pc > f.entry)
+		pc--;
+	w->text.len = 0;
+	TRY(func_line(w->rt, &f, pc, &w->text, &line));
+	TRY(encode_text(w));
+	return encode_uint(&w->buf, line);
+}
+
+static struct err *write_bucket(void *arg, const struct memprof_bucket *b)
+{
+	struct writer *w = arg;
+
+	TRY(encode_values(&w->buf, TAG_MEM_PROF, b->addr, b->size, b->depth));
+	for (uint64_t i = 0; i < b->depth; i++)
+		TRY(write_location(w, b->stack[i], i == 0));
+	TRY(encode_values(&w->buf, b->allocs, b->frees));
+	return end_record(w);
+}
+
+static struct err *write_sample(void *arg, const struct alloc_sample *s)
+{
+	struct writer *w = arg;
+
+	TRY(encode_values(&w->buf, TAG_ALLOC_SAMPLE, s->object, s->bucket));
+	return end_record(w);
+}
+
+/* ---- the whole ----------------------------------------------------------- */
+
+/* Follows runtime/heapdump.go:mdump. */
+static struct err *write_all(struct writer *w)
+{
+	static const char header[] = "go1.7 heap dump\n";
+	struct runtime *rt = w->rt;
+
+	TRY(buf_append(&w->buf, header, sizeof(header) - 1));
+	TRY(err_wrap(write_params(w), "parameters"));
+	TRY(err_wrap(itab_each(rt, write_itab, w), "itabs"));
+	TRY(err_wrap(write_objects(w), "objects"));
+	TRY(err_wrap(goroutine_each(rt, write_goroutine, w), "goroutines"));
+	TRY(err_wrap(os_thread_each(rt, write_os_thread, w), "threads"));
+	TRY(write_segments(w));
+	TRY(err_wrap(finalizer_each(rt, write_finalizer, w), "finalizers"));
+	TRY(err_wrap(queued_finalizer_each(rt, write_queued, w),
+		     "queued finalizers"));
+	TRY(err_wrap(write_memstats(w), "memory statistics"));
+	TRY(err_wrap(memprof_each(rt, write_bucket, w), "memory profile"));
+	TRY(err_wrap(alloc_sample_each(rt, write_sample, w),
+		     "allocation samples"));
+	TRY(encode_uint(&w->buf, TAG_EOF));
+	return flush(w);
+}
+
+struct err *heapdump_write(struct runtime *rt, struct out_file *out,
+			   const struct heapdump_options *options,
+			   struct heapdump_result *result)
+{
+	struct heapdump_result r = {};
+	struct writer w = {
+		.rt = rt,
+		.out = out,
+		.options = options,
+		.result = &r,
+	};
+	struct err *e = write_all(&w);
+
+	buf_deinit(&w.buf);
+	buf_deinit(&w.text);
+	addr_map_deinit(&w.types);
+	if (!e)
+		*result = r;
+	return e;
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "output/out_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct out_file {
+	int fd;
+	char *path;	 /* final name; "standard output" */
+	char *temporary; /* NULL: streamed, or committed */
+	bool streamed;	 /* not a regular file of our own */
+	bool force;
+	uint64_t bytes;
+};
+
+enum { NAME_TRIES = 16 };
+
+void out_file_close(struct out_file *f)
+{
+	if (!f)
+		return;
+	if (f->temporary)
+		unlink(f->temporary);
+	if (f->fd >= 0 && f->fd != STDOUT_FILENO)
+		close(f->fd);
+	free(f->temporary);
+	free(f->path);
+	free(f);
+}
+
+static struct err *open_stdout(struct out_file *f)
+{
+	if (isatty(STDOUT_FILENO))
+		return err_hint(err_new(ERR_USAGE,
+					"a dump is binary: it is not written "
+					"to a terminal"),
+				"redirect standard output, or name a file "
+				"with -o");
+	f->fd = STDOUT_FILENO;
+	f->streamed = true;
+	f->path = strdup("standard output");
+	return f->path ? NULL : &err_nomem;
+}
+
+/* Folder part of path, with its slash; "" if there is none. */
+static int folder_length(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? (int)(slash - path + 1) : 0;
+}
+
+/* Opens a new file beside path; its name says whose it is. */
+static struct err *open_temporary(struct out_file *f)
+{
+	int folder = folder_length(f->path);
+
+	for (int i = 0; i < NAME_TRIES; i++) {
+		uint32_t number = (uint32_t)i;
+		char *name;
+
+		if (getrandom(&number, sizeof(number), 0) < 0)
+			number += (uint32_t)getpid() * NAME_TRIES;
+		if (asprintf(&name, "%.*s.%s.%08x.part", folder, f->path,
+			     f->path + folder, number) < 0)
+			return &err_nomem;
+		f->fd = open(name,
+			     O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+			     0600);
+		if (f->fd >= 0) {
+			f->temporary = name;
+			return NULL;
+		}
+		free(name);
+		if (errno != EEXIST)
+			break;
+	}
+	return err_os(errno, "can't create a file in %.*s", folder ? folder : 1,
+		      folder ? f->path : ".");
+}
+
+/* What is there already: nothing, a file to replace, something to stream to.
+ */
+static struct err *open_path(struct out_file *f, const char *path)
+{
+	struct stat st;
+
+	f->path = strdup(path);
+	if (!f->path)
+		return &err_nomem;
+	if (stat(path, &st) < 0)
+		return open_temporary(f);
+	if (S_ISDIR(st.st_mode))
+		return err_os(EISDIR, "can't write to %s", path);
+	if (S_ISREG(st.st_mode)) {
+		if (!f->force)
+			return err_hint(err_new(ERR_EXISTS, "%s exists", path),
+					"--force replaces it");
+		return open_temporary(f);
+	}
+	f->streamed = true;
+	f->fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (f->fd < 0)
+		return err_os(errno, "can't open %s", path);
+	return NULL;
+}
+
+struct err *out_file_create(const char *path, bool force,
+			    struct out_file **out)
+{
+	cleanup_out_file struct out_file *f = calloc(1, sizeof(*f));
+
+	if (!f)
+		return &err_nomem;
+	f->fd = -1;
+	f->force = force;
+	if (!strcmp(path, "-"))
+		TRY(open_stdout(f));
+	else
+		TRY(open_path(f, path));
+	*out = steal(&f);
+	return NULL;
+}
+
+struct err *out_file_write(struct out_file *f, const void *data, size_t n)
+{
+	const char *p = data;
+
+	while (n) {
+		ssize_t done = write(f->fd, p, n);
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done < 0)
+			return err_os(errno, "writing %s", f->path);
+		p += done;
+		n -= (size_t)done;
+		f->bytes += (uint64_t)done;
+	}
+	return NULL;
+}
+
+uint64_t out_file_bytes(const struct out_file *f)
+{
+	return f->bytes;
+}
+
+const char *out_file_path(const struct out_file *f)
+{
+	return f->path;
+}
+
+/* Gives the file its name; never over another one unless that was asked. */
+static struct err *give_name(struct out_file *f)
+{
+	unsigned int flags = f->force ? 0 : RENAME_NOREPLACE;
+
+	if (!renameat2(AT_FDCWD, f->temporary, AT_FDCWD, f->path, flags))
+		return NULL;
+	if (errno == EEXIST)
+		return err_new(ERR_EXISTS, "%s has come to exist meanwhile",
+			       f->path);
+	/* File systems without RENAME_NOREPLACE. */
+	if (errno == EINVAL && !link(f->temporary, f->path)) {
+		unlink(f->temporary);
+		return NULL;
+	}
+	return err_os(errno, "renaming %s to %s", f->temporary, f->path);
+}
+
+struct err *out_file_commit(struct out_file *f)
+{
+	if (f->streamed) {
+		if (f->fd != STDOUT_FILENO && close(f->fd) < 0) {
+			f->fd = -1;
+			return err_os(errno, "closing %s", f->path);
+		}
+		f->fd = f->fd == STDOUT_FILENO ? STDOUT_FILENO : -1;
+		return NULL;
+	}
+	if (fsync(f->fd) < 0)
+		return err_os(errno, "writing %s to the disk", f->path);
+	TRY(give_name(f));
+	free(f->temporary);
+	f->temporary = NULL;
+	return NULL;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The file an output goes to. It appears under its name only when it is
+ * whole: until then it has a temporary name in the same folder, which
+ * disappears with every error. Dumps hold secrets: mode 0600. Standard output
+ * is streamed to, and so is what exists and is not a regular file (a pipe, a
+ * device).
+ */
+#ifndef HD_OUTPUT_OUT_FILE_H
+#define HD_OUTPUT_OUT_FILE_H
+
+#include "base/err.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct out_file;
+
+/*
+ * Opens the output at path; "-" is standard output. force: replace a file
+ * that exists. Errors: ERR_EXISTS, ERR_USAGE (standard output is a terminal),
+ * ERR_OS.
+ */
+struct err *out_file_create(const char *path, bool force,
+			    struct out_file **out) must_check;
+
+/* Writes all n bytes, or fails: a short write is an error. */
+struct err *out_file_write(struct out_file *f, const void *data,
+			   size_t n) must_check;
+
+/* Bytes written so far. */
+uint64_t out_file_bytes(const struct out_file *f);
+
+/* Its name for people. */
+const char *out_file_path(const struct out_file *f);
+
+/* Makes the whole file appear under its name, on the disk. */
+struct err *out_file_commit(struct out_file *f) must_check;
+
+/* Closes; without a commit before, nothing is left. NULL is allowed. */
+void out_file_close(struct out_file *f);
+
+static inline void cleanup_out_file_fn(struct out_file **f)
+{
+	out_file_close(*f);
+}
+#define cleanup_out_file cleanup(cleanup_out_file_fn)
+
+#endif

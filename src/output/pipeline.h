@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * All objects of the heap through several threads: each takes the next window,
+ * reads it, encodes it into a buffer of its own and, when its turn has come,
+ * hands the buffer on. What is handed on comes in the order of the windows,
+ * whatever the number of threads; memory is bound by it.
+ */
+#ifndef HD_OUTPUT_PIPELINE_H
+#define HD_OUTPUT_PIPELINE_H
+
+#include "base/buf.h"
+#include "runtime/object.h"
+
+struct runtime;
+
+struct pipeline_ops {
+	/*
+	 * Appends the batch, encoded, to out, which is empty; called by
+	 * several threads at once, and depends on nothing but the batch.
+	 */
+	struct err *(*encode)(const struct object_batch *batch,
+			      struct buf *out);
+	/* Takes a buffer, in order, one at a time. */
+	struct err *(*write)(void *arg, const struct buf *buf);
+	/* Called with write, with the bytes of spans done; may be NULL. */
+	void (*progress)(void *arg, uint64_t done);
+	void *arg;
+};
+
+/* What came through. */
+struct pipeline_totals {
+	uint64_t objects;
+	uint64_t object_bytes; /* of their slots */
+	uint64_t unreadable;   /* bytes, written as 0 */
+	uint64_t untyped;      /* objects written without pointers */
+};
+
+/*
+ * Runs all windows through `threads` threads (0: as many as are useful).
+ * Errors: the first one that any thread met; ERR_INTERRUPTED when
+ * target_interrupted was set.
+ */
+struct err *pipeline_run(struct runtime *rt, struct object_wants wants,
+			 unsigned int threads, const struct pipeline_ops *ops,
+			 struct pipeline_totals *totals) must_check;
+
+#endif
