@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * hdattach: the heap dump of a running Go program, from outside.
+ */
+#include "base/log.h"
+#include "capture.h"
+#include "options.h"
+#include "output/heapdump.h"
+#include "progress.h"
+#include "target/live.h"
+#include "units.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <time.h>
+
+static volatile sig_atomic_t caught_signal;
+
+static void on_signal(int sig)
+{
+	caught_signal = sig;
+	target_interrupted = 1;
+}
+
+/* Signals that end us do so when the target runs again and no temporary file is
+ * left; a closed pipe is an error of write(). */
+static void catch_signals(void)
+{
+	static const int ending[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+	struct sigaction act = { .sa_handler = on_signal };
+
+	for (size_t i = 0; i < ARRAY_SIZE(ending); i++) {
+		struct sigaction old;
+
+		sigaction(ending[i], NULL, &old);
+		if (old.sa_handler != SIG_IGN)
+			sigaction(ending[i], &act, NULL);
+	}
+	signal(SIGPIPE, SIG_IGN);
+}
+
+/* EXE.PID.YYYYMMDDTHHMMSS.heapdump, in local time. */
+static char *default_name(const struct target *t)
+{
+	char when[32];
+	time_t now = time(NULL);
+	struct tm tm;
+	char *name;
+
+	localtime_r(&now, &tm);
+	strftime(when, sizeof(when), "%Y%m%dT%H%M%S", &tm);
+	if (asprintf(&name, "%s.%d.%s.heapdump", t->exe_name, (int)t->pid,
+		     when) < 0)
+		return NULL;
+	return name;
+}
+
+static struct err *open_output(const struct options *o, const struct target *t,
+			       struct out_file **out)
+{
+	cleanup_free char *name = NULL;
+
+	if (o->output)
+		return out_file_create(o->output, o->force, out);
+	name = default_name(t);
+	if (!name)
+		return &err_nomem;
+	return out_file_create(name, o->force, out);
+}
+
+static void on_progress(void *arg, uint64_t done)
+{
+	progress_update(arg, done);
+}
+
+/* Writes the stopped target's dump, and lets it run on. */
+static struct err *write_dump(struct runtime *rt, struct out_file *out,
+			      struct heapdump_result *result)
+{
+	struct progress progress;
+	const struct heapdump_options options = {
+		.progress = on_progress,
+		.arg = &progress,
+	};
+
+	progress_start(&progress, rt->spans.bytes);
+	struct err *e = heapdump_write(rt, out, &options, result);
+	progress_end(&progress);
+	struct err *resumed = target_resume(rt->target);
+	if (!e)
+		return resumed;
+	err_free(resumed);
+	return e;
+}
+
+/* Says what in the dump is not certain; true if there is anything. */
+static bool warn_incomplete(const struct capture *c,
+			    const struct heapdump_result *r)
+{
+	char text[MOMENT_TEXT], size[UNITS_MAX], n[UNITS_MAX];
+
+	moment_describe(&c->moment, text);
+	if (!c->clean)
+		log_warn("no clean moment in %u stops: %s; objects that were "
+			 "being changed may be missing, dead or half written "
+			 "(a longer --max-wait may help)",
+			 c->tries, text);
+	if (r->totals.unreadable)
+		log_warn("%s of the heap could not be read and are written "
+			 "as 0",
+			 format_bytes(size, r->totals.unreadable));
+	if (r->totals.untyped)
+		log_warn("%s objects are written without pointers: their "
+			 "types could not be read",
+			 format_count(n, r->totals.untyped));
+	return !c->clean || r->totals.unreadable || r->totals.untyped;
+}
+
+static void closing_line(const struct out_file *out, const struct target *t,
+			 const struct heapdump_result *r)
+{
+	char size[UNITS_MAX], objects[UNITS_MAX], goroutines[UNITS_MAX];
+	char pause[UNITS_MAX];
+
+	log_info("%s: %s, %s objects, %s goroutines, paused %s",
+		 out_file_path(out), format_bytes(size, out_file_bytes(out)),
+		 format_count(objects, r->totals.objects),
+		 format_count(goroutines, r->goroutines),
+		 format_duration(pause, t->pause_ns));
+}
+
+static struct err *run(const struct options *o, enum exit_status *status)
+{
+	cleanup_target struct target *target = NULL;
+	cleanup_runtime struct runtime *rt = NULL;
+	cleanup_out_file struct out_file *out = NULL;
+	struct heapdump_result result;
+	struct capture capture;
+
+	TRY(live_open(o->pid, &target));
+	TRY(runtime_open(target, &rt));
+	log_verbose("%s (process %d), built by %s", target->exe_name, o->pid,
+		    rt->release);
+	TRY(open_output(o, target, &out));
+	TRY(capture_stop(target, rt, o->max_wait, &capture));
+	log_verbose("stopped %zu threads at try %u; %zu spans in use",
+		    target->thread_count, capture.tries, rt->spans.list.len);
+	TRY(write_dump(rt, out, &result));
+	TRY(out_file_commit(out));
+	*status = warn_incomplete(&capture, &result) ? EXIT_INCOMPLETE :
+						       EXIT_WHOLE;
+	closing_line(out, target, &result);
+	return NULL;
+}
+
+/* Dies by the signal that was caught, so that our parent sees it. */
+static void die_by_signal(void)
+{
+	signal(caught_signal, SIG_DFL);
+	raise(caught_signal);
+}
+
+int main(int argc, char **argv)
+{
+	enum exit_status status = EXIT_NOTHING;
+	struct options o;
+
+	options_parse(argc, argv, &o);
+	log_init("hdattach", o.level);
+	catch_signals();
+	struct err *e = run(&o, &status);
+	if (e) {
+		log_err(e);
+		if (e->code == ERR_USAGE)
+			status = EXIT_USAGE;
+		err_free(e);
+	}
+	if (caught_signal)
+		die_by_signal();
+	return (int)status;
+}

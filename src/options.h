@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The command line of hdattach.
+ */
+#ifndef HD_OPTIONS_H
+#define HD_OPTIONS_H
+
+#include "base/log.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct options {
+	pid_t pid;
+	const char *output; /* -o: borrowed from argv; NULL: the default name */
+	bool force;
+	unsigned int max_wait; /* ms to wait for a clean moment */
+	enum log_level level;
+};
+
+/* Exit statuses. */
+enum exit_status {
+	EXIT_WHOLE = 0,
+	EXIT_INCOMPLETE = 1, /* written, but not all of it is certain */
+	EXIT_NOTHING = 2,    /* nothing was written */
+	EXIT_USAGE = 64,
+};
+
+/* Parses the command line, or exits: --help, --version, and EXIT_USAGE. */
+void options_parse(int argc, char **argv, struct options *out);
+
+#endif
