@@ -1,0 +1,91 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# Where a dump goes: its name, its mode, what is not overwritten, and what
+# becomes of it where nothing can be written. Status 2, and nothing is left.
+
+. "${HD_SRC:-$(dirname "$0")/..}/tests/lib.sh"
+
+start_fixture demo "$(newest)"
+
+default_name() {
+	mkdir default
+	(cd default && expect 0 "$hdattach" "$pid" && rm out err)
+	set -- default/*
+	[ $# -eq 1 ] || fail "not one file but $#"
+	case ${1#default/} in
+	demo-*."$pid".20[0-9][0-9][0-9][0-9][0-9][0-9]T[0-9][0-9][0-9][0-9][0-9][0-9].heapdump) ;;
+	*) fail "named $1" ;;
+	esac
+	[ "$(stat -c %a "$1")" = 600 ] || fail "its mode is $(stat -c %a "$1")"
+	sound "$1"
+}
+
+closing_line() {
+	mkdir line
+	expect 0 "$hdattach" -o line/dump "$pid"
+	tail -n 1 err | grep -q "line/dump" || fail "the last line has no path"
+	expect 0 "$hdattach" -q -o line/quiet "$pid"
+	[ ! -s err ] || fail "-q is not quiet"
+	[ ! -s out ] || fail "something on standard output"
+}
+
+no_overwriting() {
+	mkdir there
+	echo precious >there/dump
+	expect 2 "$hdattach" -o there/dump "$pid"
+	said --force
+	[ "$(cat there/dump)" = precious ] || fail "it was overwritten"
+	expect 0 "$hdattach" --force -o there/dump "$pid"
+	sound there/dump
+	rm there/dump
+	nothing_in there
+}
+
+# A link is replaced, not followed.
+no_following() {
+	mkdir link
+	echo precious >elsewhere
+	ln -s ../elsewhere link/dump
+	expect 2 "$hdattach" -o link/dump "$pid"
+	expect 0 "$hdattach" --force -o link/dump "$pid"
+	[ "$(cat elsewhere)" = precious ] || fail "it was written through a link"
+	[ ! -L link/dump ] || fail "the link is still there"
+}
+
+to_a_pipe() {
+	"$hdattach" -o - "$pid" 2>err | cat >piped
+	sound piped
+}
+
+no_directory() {
+	expect 2 "$hdattach" -o missing/dump "$pid"
+	said missing
+}
+
+device_full() {
+	[ -c /dev/full ] || return 0
+	expect 2 sh -c '"$0" -o - "$1" >/dev/full' "$hdattach" "$pid"
+	said "no space"
+}
+
+closed_pipe() {
+	mkfifo closed
+	"$launch" how "$hdattach" -o - "$pid" >closed 2>err &
+	head -c 100 <closed >/dev/null
+	wait $!
+	# By SIGPIPE, as every filter; or saying that the pipe is broken.
+	case $(tail -n 1 how) in
+	"killed 13") ;;
+	"exited 2") said pipe ;;
+	*) fail "$(tail -n 1 how)" ;;
+	esac
+}
+
+for check in default_name closing_line no_overwriting no_following to_a_pipe \
+	no_directory device_full closed_pipe; do
+	say "$check"
+	$check
+	unharmed
+done
+stop_fixture
