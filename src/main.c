@@ -23,21 +23,45 @@ static void on_signal(int sig)
 	target_interrupted = 1;
 }
 
-/* Signals that end us do so when the target runs again and no temporary file is
- * left; a closed pipe is an error of write(). */
-static void catch_signals(void)
-{
-	static const int ending[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
-	struct sigaction act = { .sa_handler = on_signal };
+static const int ending_signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
 
-	for (size_t i = 0; i < ARRAY_SIZE(ending); i++) {
+/* Gives the signals that end us a handler, but for those that were ignored. */
+static void set_handler(const struct sigaction *act)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(ending_signals); i++) {
 		struct sigaction old;
 
-		sigaction(ending[i], NULL, &old);
+		sigaction(ending_signals[i], NULL, &old);
 		if (old.sa_handler != SIG_IGN)
-			sigaction(ending[i], &act, NULL);
+			sigaction(ending_signals[i], act, NULL);
 	}
+}
+
+/*
+ * A signal ends us when the target runs again and no temporary file is left; a
+ * second one does at once. A closed pipe is an error of write().
+ */
+static void catch_signals(void)
+{
+	const struct sigaction act = {
+		.sa_handler = on_signal,
+		.sa_flags = (int)SA_RESETHAND,
+	};
+
+	set_handler(&act);
 	signal(SIGPIPE, SIG_IGN);
+}
+
+/*
+ * A write to a pipe may wait for its reader for ever, and the target with it.
+ * There is no file to remove then, and the kernel lets the target go: any
+ * signal may end us where we are.
+ */
+static void release_signals(void)
+{
+	const struct sigaction act = { .sa_handler = SIG_DFL };
+
+	set_handler(&act);
 }
 
 /* EXE.PID.YYYYMMDDTHHMMSS.heapdump, in local time. */
@@ -143,6 +167,10 @@ static struct err *run(const struct options *o, enum exit_status *status)
 	log_verbose("%s (process %d), built by %s", target->exe_name, o->pid,
 		    rt->release);
 	TRY(open_output(o, target, &out));
+	if (out_file_streamed(out))
+		release_signals();
+	if (target_interrupted)
+		return err_new(ERR_INTERRUPTED, "interrupted");
 	TRY(capture_stop(target, rt, o->max_wait, &capture));
 	log_verbose("stopped %zu threads at try %u; %zu spans in use",
 		    target->thread_count, capture.tries, rt->spans.list.len);

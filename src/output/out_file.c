@@ -150,6 +150,11 @@ uint64_t out_file_bytes(const struct out_file *f)
 	return f->bytes;
 }
 
+bool out_file_streamed(const struct out_file *f)
+{
+	return f->streamed;
+}
+
 const char *out_file_path(const struct out_file *f)
 {
 	return f->path;

@@ -31,6 +31,9 @@ struct err *out_file_write(struct out_file *f, const void *data,
 /* Bytes written so far. */
 uint64_t out_file_bytes(const struct out_file *f);
 
+/* Whether there is nothing to remove when it is left half written. */
+bool out_file_streamed(const struct out_file *f);
+
 /* Its name for people. */
 const char *out_file_path(const struct out_file *f);
 
