@@ -38,6 +38,7 @@ const struct arch arch_amd64 = {
 	.ptr_size = 8,
 	.pc_quantum = 1,
 	.min_frame_size = 0,
+	.frame_pointers = true,
 	.tls_in_regs = true,
 	.regs_size = 8 * USER_REG_COUNT,
 	.decode_regs = decode_regs,

@@ -9,8 +9,8 @@
  *     name, the constants below; add it to arch.c:all[].
  *  2. Registers: fill in decode_regs (the layout of NT_PRSTATUS's pr_reg,
  *     which is also what PTRACE_GETREGSET gives).
- *  3. Frames: min_frame_size, has_link_register, pc_quantum are what the
- *     runtime's own unwinder needs.
+ *  3. Frames: min_frame_size, has_link_register, frame_pointers, pc_quantum
+ *     are what the runtime's own unwinder needs.
  */
 #ifndef HD_ARCH_ARCH_H
 #define HD_ARCH_ARCH_H
@@ -38,6 +38,7 @@ struct arch {
 	uint8_t pc_quantum;	  /* bytes; runtime: sys.PCQuantum */
 	uint8_t min_frame_size;	  /* bytes; runtime: sys.MinFrameSize */
 	bool has_link_register;
+	bool frame_pointers;	  /* runtime: framepointer_enabled */
 	bool tls_in_regs;	  /* regs.tls comes with decode_regs */
 	/* regs.tls is the word of this ELF note / regset, if not in pr_reg */
 	uint32_t tls_regset;	  /* NT_ARM_TLS, or 0 */

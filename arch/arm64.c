@@ -38,6 +38,7 @@ const struct arch arch_arm64 = {
 	.pc_quantum = 4,
 	.min_frame_size = 8,
 	.has_link_register = true,
+	.frame_pointers = true,
 	.tls_regset = NT_ARM_TLS,
 	.regs_size = 8 * USER_REG_COUNT,
 	.decode_regs = decode_regs,

@@ -138,7 +138,11 @@ static bool warn_incomplete(const struct capture *c,
 		log_warn("%s objects are written without pointers: their "
 			 "types could not be read",
 			 format_count(n, r->totals.untyped));
-	return !c->clean || r->totals.unreadable || r->totals.untyped;
+	if (r->broken_stacks)
+		log_warn("the stacks of %s goroutines end early",
+			 format_count(n, r->broken_stacks));
+	return !c->clean || r->totals.unreadable || r->totals.untyped ||
+	       r->broken_stacks;
 }
 
 static void closing_line(const struct out_file *out, const struct target *t,

@@ -11,8 +11,6 @@
 . "${HD_SRC:-$(dirname "$0")/..}/tests/lib.sh"
 
 rules=writer-scratch,tmpbuf-accounting,lastpoll,duplicate-types,tail-slots
-# What hdattach does not write yet.
-rules=$rules,frames
 
 case $(uname -m) in
 x86_64) sys_write=1 sys_nanosleep=35 ;;
@@ -89,6 +87,6 @@ drain
 
 sound theirs
 sound ours
-sound ours --counters
+sound ours --strict --counters
 "$hdcheck" --compare ours theirs --exe "$fixture" --ignore "$rules" ||
 	fail "the dumps differ"

@@ -3,7 +3,7 @@
 
 #include "base/addr_map.h"
 #include "output/encoder.h"
-#include "runtime/goroutine.h"
+#include "runtime/frame.h"
 #include "runtime/itab.h"
 #include "runtime/memprof.h"
 #include "runtime/memstats.h"
@@ -15,7 +15,7 @@
 
 enum {
 	FLUSH = 1 << 20,    /* bytes; small records are written together */
-	CHUNK = 1 << 20,    /* bytes of a data segment that are read at once */
+	CHUNK = 1 << 20,    /* bytes of memory that are read at once */
 	MASK_CHUNK = 4096,  /* bytes of its mask */
 };
 
@@ -157,11 +157,54 @@ static struct err *write_panic(void *arg, const struct panic *p)
 	return end_record(w);
 }
 
+/* n bytes of the target's memory, as they are. */
+static struct err *write_memory(struct writer *w, uint64_t addr, uint64_t n)
+{
+	for (uint64_t done = 0; done < n;) {
+		uint64_t size = min_u64(n - done, CHUNK);
+
+		TRY(buf_reserve(&w->buf, size));
+		TRY(target_read(w->rt->target, addr + done,
+				w->buf.v + w->buf.len, size));
+		w->buf.len += size;
+		done += size;
+		if (w->buf.len >= FLUSH)
+			TRY(flush(w));
+	}
+	return NULL;
+}
+
+/* Follows runtime/heapdump.go:dumpframe. */
+static struct err *write_frame(void *arg, const struct frame *f)
+{
+	const struct unwinder *at = f->at;
+	struct writer *w = arg;
+	uint64_t size = at->fp - at->sp;
+
+	TRY(encode_values(&w->buf, TAG_STACK_FRAME, at->sp, f->depth,
+			  f->child_sp, size));
+	TRY(write_memory(w, at->sp, size));
+	TRY(encode_values(&w->buf, at->func.entry, at->pc, at->continpc));
+	w->text.len = 0;
+	TRY(func_name(w->rt, &at->func, &w->text));
+	if (!w->text.len)
+		TRY(buf_append(&w->text, "unknown function", 16));
+	TRY(encode_text(w));
+	TRY(buf_reserve(&w->buf, f->pointer_count * (1 + PUT_MAX)));
+	for (size_t i = 0; i < f->pointer_count; i++) {
+		put_uint(&w->buf, FIELD_PTR);
+		put_uint(&w->buf, f->pointers[i]);
+	}
+	TRY(encode_uint(&w->buf, FIELD_EOL));
+	return end_record(w);
+}
+
 /* Follows runtime/heapdump.go:dumpgoroutine. */
 static struct err *write_goroutine(void *arg, const struct goroutine *g)
 {
 	struct writer *w = arg;
 	const uint64_t background = 0; /* never set by any release */
+	bool broken;
 
 	w->text.len = 0;
 	TRY(goroutine_waitreason(w->rt, g, &w->text));
@@ -172,6 +215,8 @@ static struct err *write_goroutine(void *arg, const struct goroutine *g)
 	TRY(encode_values(&w->buf, g->ctxt, g->m, g->defer, g->panic));
 	w->result->goroutines++;
 	TRY(end_record(w));
+	TRY(frame_each(w->rt, g, write_frame, w, &broken));
+	w->result->broken_stacks += broken;
 	TRY(defer_each(w->rt, g, write_defer, w));
 	return panic_each(w->rt, g, write_panic, w);
 }
@@ -215,16 +260,7 @@ static struct err *write_segment(struct writer *w, enum heapdump_tag tag,
 	uint64_t size = s->end - s->start;
 
 	TRY(encode_values(&w->buf, tag, s->start, size));
-	TRY(flush(w));
-	for (uint64_t done = 0; done < size;) {
-		uint64_t n = min_u64(size - done, CHUNK);
-
-		TRY(buf_reserve(&w->buf, n));
-		TRY(target_read(w->rt->target, s->start + done, w->buf.v, n));
-		w->buf.len = n;
-		TRY(flush(w));
-		done += n;
-	}
+	TRY(write_memory(w, s->start, size));
 	TRY(write_mask(w, s));
 	return end_record(w);
 }

@@ -45,6 +45,7 @@ struct heapdump_options {
 struct heapdump_result {
 	struct pipeline_totals totals;
 	uint64_t goroutines;
+	uint64_t broken_stacks; /* that end where they should not */
 };
 
 /* Writes the dump of a loaded runtime to out; commits nothing. */

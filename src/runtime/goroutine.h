@@ -14,7 +14,8 @@ struct runtime;
 
 struct goroutine {
 	uint64_t addr;	       /* of its g */
-	uint64_t sp, pc;       /* where its stack starts */
+	uint64_t sp, pc, lr;   /* where its stack starts; lr 0 if saved */
+	bool in_syscall;       /* sp, pc are those of a system call's entry */
 	uint64_t stack_lo, stack_hi;
 	uint64_t id;	       /* goid */
 	uint64_t gopc, startpc;

@@ -319,6 +319,48 @@ struct err *func_pcvalue(struct runtime *rt, const struct func *f,
 	}
 }
 
+/* Offset i of those behind the _func: npcdata of pc tables, then nfuncdata.
+ * Follows runtime/symtab.go:pcdatastart. */
+static struct err *trailing_offset(struct runtime *rt, const struct func *f,
+				   uint32_t i, uint32_t *out)
+{
+	const struct member *last = &rt->layout._func.nfuncdata;
+	uint64_t value;
+
+	TRY(cache_read_uint(&rt->cache,
+			    f->addr + last->offset + last->width + i * 4, 4,
+			    &value));
+	*out = (uint32_t)value;
+	return NULL;
+}
+
+struct err *func_pcdata(struct runtime *rt, const struct func *f,
+			int64_t table, uint64_t pc, int32_t *out)
+{
+	uint32_t offset;
+
+	if (table < 0 || table >= f->npcdata) {
+		*out = -1;
+		return NULL;
+	}
+	TRY(trailing_offset(rt, f, (uint32_t)table, &offset));
+	return func_pcvalue(rt, f, offset, pc, out);
+}
+
+struct err *func_data(struct runtime *rt, const struct func *f, int64_t kind,
+		      uint64_t *out)
+{
+	uint32_t offset;
+
+	*out = 0;
+	if (kind < 0 || kind >= f->nfuncdata)
+		return NULL;
+	TRY(trailing_offset(rt, f, f->npcdata + (uint32_t)kind, &offset));
+	if (offset != UINT32_MAX)
+		*out = f->module->gofunc + offset;
+	return NULL;
+}
+
 struct err *func_line(struct runtime *rt, const struct func *f, uint64_t pc,
 		      struct buf *file, uint64_t *line)
 {

@@ -90,6 +90,20 @@ struct err *func_pcvalue(struct runtime *rt, const struct func *f,
 			 int32_t *out) must_check;
 
 /*
+ * The value at pc of the function's table of that PCDATA_*; -1 where it has
+ * none. Follows runtime/symtab.go:pcdatavalue.
+ */
+struct err *func_pcdata(struct runtime *rt, const struct func *f,
+			int64_t table, uint64_t pc, int32_t *out) must_check;
+
+/*
+ * The address of the function's data of that FUNCDATA_*; 0 where it has none.
+ * Follows runtime/symtab.go:funcdata.
+ */
+struct err *func_data(struct runtime *rt, const struct func *f, int64_t kind,
+		      uint64_t *out) must_check;
+
+/*
  * File and line of pc: appends the file to out, "?" (and line 0) if unknown.
  * Follows runtime/symtab.go:funcline.
  */

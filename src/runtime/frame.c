@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/frame.h"
+
+#include "base/vec.h"
+#include "runtime/runtime.h"
+
+enum { MAX_FRAMES = 1 << 24 };
+
+/* A bitmap in the target: n bits. */
+struct bitvector {
+	int64_t n; /* -1: there is none */
+	uint64_t addr;
+};
+
+/* What a frame tells its caller's: runtime/heapdump.go:childInfo. */
+struct callee {
+	uint64_t argoff, arglen; /* where its arguments are, from its fp; bytes */
+	struct bitvector args;
+	uint64_t sp, depth;
+};
+
+struct frames {
+	struct runtime *rt;
+	VEC(uint64_t) pointers;
+	struct callee callee;
+};
+
+static struct err *add(struct frames *f, uint64_t offset)
+{
+	return vec_push(&f->pointers, offset);
+}
+
+/* Adds the pointers of a bitmap whose first word is at offset. */
+static struct err *add_bits(struct frames *f, const struct bitvector *bv,
+			    uint64_t offset)
+{
+	uint8_t bits[64];
+
+	for (int64_t i = 0; i < bv->n; i++) {
+		size_t at = (size_t)i % (sizeof(bits) * 8);
+
+		if (at == 0)
+			TRY(rt_read(f->rt, bv->addr + (uint64_t)i / 8, bits,
+				    (size_t)min_u64((uint64_t)(bv->n - i + 7) / 8,
+						    sizeof(bits))));
+		if (bit_get(bits, at))
+			TRY(add(f, offset + (uint64_t)i * f->rt->arch->ptr_size));
+	}
+	return NULL;
+}
+
+/* Adds every word of [from, to): what nobody describes may be a pointer. */
+static struct err *add_all(struct frames *f, uint64_t from, uint64_t to)
+{
+	for (uint64_t at = from; at < to; at += f->rt->arch->ptr_size)
+		TRY(add(f, at));
+	return NULL;
+}
+
+/* ---- stack maps ---------------------------------------------------------- */
+
+/*
+ * The bitmap of a map at addr; n < 0 of a map says how many bytes the locals
+ * take. Follows runtime/symtab.go:stackmapdata.
+ */
+static struct err *stackmap(struct runtime *rt, uint64_t addr, int32_t index,
+			    int32_t *n, struct bitvector *out)
+{
+	const struct layout *l = &rt->layout;
+	uint64_t count, nbit;
+
+	*out = (struct bitvector){ .n = -1 };
+	TRY(rt_field(rt, addr, &l->stackmap.n, &count));
+	*n = (int32_t)count;
+	if (*n <= 0)
+		return NULL;
+	TRY(rt_field(rt, addr, &l->stackmap.nbit, &nbit));
+	/* The runtime does not look; beyond the map nothing is described. */
+	if (index >= *n) {
+		out->n = 0;
+		return NULL;
+	}
+	out->n = (int64_t)nbit;
+	out->addr = addr + l->stackmap.bytedata.offset +
+		    (uint64_t)index * ((nbit + 7) / 8);
+	return NULL;
+}
+
+/*
+ * Which of the function's maps counts at the frame's pc: that of the call,
+ * which lies before the return address.
+ */
+static struct err *map_index(struct runtime *rt, const struct unwinder *at,
+			     int32_t *out)
+{
+	*out = -1;
+	if (at->pc != at->func.entry)
+		TRY(func_pcdata(rt, &at->func,
+				rt->layout.konst.PCDATA_StackMapIndex.value,
+				at->pc - 1, out));
+	/* In the prologue, perhaps: assume so. */
+	if (*out < 0)
+		*out = 0;
+	return NULL;
+}
+
+/*
+ * Bytes of arguments of a function whose code does not say: a stub of
+ * reflection, which has them in the method value at the bottom of its frame.
+ * Follows runtime/stkframe.go:(*stkframe).argMapInternal.
+ */
+static struct err *reflect_arg_bytes(struct runtime *rt,
+				     const struct unwinder *at, uint64_t *out)
+{
+	const struct layout *l = &rt->layout;
+	uint64_t word = rt->arch->ptr_size;
+	uint64_t arg0 = at->sp + rt->arch->min_frame_size;
+	uint64_t min_sp = at->fp - (rt->arch->has_link_register ? 0 : word);
+	uint64_t value, fn, stack, n, arg_len, valid;
+
+	*out = 0;
+	if (arg0 >= min_sp || !l->reflectMethodValue.struct_present)
+		return NULL;
+	TRY(rt_ptr(rt, arg0, &value));
+	TRY(rt_field(rt, value, &l->reflectMethodValue.fn, &fn));
+	if (fn != at->func.entry)
+		return NULL;
+	TRY(rt_field(rt, value, &l->reflectMethodValue.stack, &stack));
+	TRY(rt_field(rt, stack, &l->bitvector.n, &n));
+	TRY(rt_field(rt, value, &l->reflectMethodValue.argLen, &arg_len));
+	TRY(cache_read_uint(&rt->cache, arg0 + 4 * word, 1, &valid));
+	/* The results count only once they are there. */
+	*out = (valid ? n : min_u64(n, arg_len / word)) * word;
+	return NULL;
+}
+
+static struct err *arg_bytes(struct runtime *rt, const struct unwinder *at,
+			     uint64_t *out)
+{
+	if (at->func.args != rt->layout.konst.ArgsSizeUnknown.value) {
+		*out = (uint64_t)(int64_t)at->func.args;
+		return NULL;
+	}
+	return reflect_arg_bytes(rt, at, out);
+}
+
+/* ---- pointers of a frame ------------------------------------------------- */
+
+/* The callee's arguments, which lie in this frame. */
+static struct err *add_out_args(struct frames *f)
+{
+	const struct callee *c = &f->callee;
+
+	if (c->args.n >= 0)
+		return add_bits(f, &c->args, c->argoff);
+	return add_all(f, c->argoff, c->argoff + c->arglen);
+}
+
+static struct err *add_locals(struct frames *f, const struct unwinder *at,
+			      int32_t index)
+{
+	const struct layout *l = &f->rt->layout;
+	uint64_t top = at->varp - at->sp; /* offset */
+	struct bitvector bv;
+	uint64_t map;
+	int32_t n;
+
+	TRY(func_data(f->rt, &at->func,
+		      l->konst.FUNCDATA_LocalsPointerMaps.value, &map));
+	if (!map)
+		return add_all(f, f->callee.arglen, top);
+	TRY(stackmap(f->rt, map, index, &n, &bv));
+	if (n < 0) {
+		uint64_t size = (uint64_t)-(int64_t)n;
+
+		return size > top ? NULL : add_all(f, top - size, top);
+	}
+	uint64_t bytes = bv.n > 0 ? (uint64_t)bv.n * f->rt->arch->ptr_size : 0;
+	if (!bytes || bytes > top)
+		return NULL;
+	return add_bits(f, &bv, top - bytes);
+}
+
+/* What this frame tells its caller's. */
+static struct err *become_callee(struct frames *f, const struct unwinder *at,
+				 int32_t index)
+{
+	struct callee *c = &f->callee;
+	uint64_t map;
+	int32_t n;
+
+	c->argoff = at->argp - at->fp;
+	c->sp = at->sp;
+	c->depth++;
+	c->args = (struct bitvector){ .n = -1 };
+	TRY(arg_bytes(f->rt, at, &c->arglen));
+	TRY(func_data(f->rt, &at->func,
+		      f->rt->layout.konst.FUNCDATA_ArgsPointerMaps.value,
+		      &map));
+	return map ? stackmap(f->rt, map, index, &n, &c->args) : NULL;
+}
+
+static struct err *visit(struct frames *f, const struct unwinder *at,
+			 struct err *(*fn)(void *arg, const struct frame *),
+			 void *arg)
+{
+	int32_t index;
+
+	f->pointers.len = 0;
+	TRY(map_index(f->rt, at, &index));
+	TRY(add_out_args(f));
+	TRY(add_locals(f, at, index));
+	struct frame frame = {
+		.at = at,
+		.depth = f->callee.depth,
+		.child_sp = f->callee.sp,
+		.pointers = f->pointers.v,
+		.pointer_count = f->pointers.len,
+	};
+	TRY(fn(arg, &frame));
+	return become_callee(f, at, index);
+}
+
+static struct err *walk(struct frames *f, const struct goroutine *g,
+			struct err *(*fn)(void *arg, const struct frame *),
+			void *arg, bool *broken)
+{
+	struct unwinder u;
+
+	TRY(unwind_start(&u, f->rt, g));
+	for (int i = 0; u.valid && i < MAX_FRAMES; i++) {
+		TRY(visit(f, &u, fn, arg));
+		TRY(unwind_next(&u));
+	}
+	*broken = u.broken;
+	return NULL;
+}
+
+struct err *frame_each(struct runtime *rt, const struct goroutine *g,
+		       struct err *(*fn)(void *arg, const struct frame *),
+		       void *arg, bool *broken)
+{
+	struct frames f = { .rt = rt, .callee.args.n = -1 };
+	struct err *e = walk(&f, g, fn, arg, broken);
+
+	vec_deinit(&f.pointers);
+	return e;
+}
