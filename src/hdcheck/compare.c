@@ -116,7 +116,7 @@ static struct err *repeats(struct side *b, const struct entries *e, size_t i,
 static struct err *find_rule(struct comparer *c, const struct record *r,
 			     size_t i, bool *found, enum rule *rule)
 {
-	*found = rule_of_kind(r->kind, rule);
+	*found = false;
 	if (r->kind == RECORD_OBJECT) {
 		*rule = RULE_TAIL_SLOTS;
 		*found = rule_is_tail_slot(&c->b.release, &r->memory);

@@ -32,16 +32,6 @@ const struct rule_info rules[RULE_COUNT] = {
 		"objects",
 		false,
 	},
-	[RULE_FRAMES] = {
-		"frames",
-		"hdattach writes no StackFrame records yet",
-		false,
-	},
-	[RULE_DEFERS] = {
-		"defers",
-		"hdattach writes no Defer and Panic records yet",
-		false,
-	},
 };
 
 const struct rule_variable rule_variables[RULE_VARIABLE_COUNT] = {
@@ -97,19 +87,4 @@ bool rule_is_tail_slot(const struct release *release,
 	return release->reserve && size && size <= 512 && offset % size == 0 &&
 	       offset + size <= HEAP_PAGE_SIZE &&
 	       offset + size > HEAP_PAGE_SIZE - release->reserve;
-}
-
-bool rule_of_kind(enum record_kind kind, enum rule *out)
-{
-	switch (kind) {
-	case RECORD_STACK_FRAME:
-		*out = RULE_FRAMES;
-		return true;
-	case RECORD_DEFER:
-	case RECORD_PANIC:
-		*out = RULE_DEFERS;
-		return true;
-	default:
-		return false;
-	}
 }

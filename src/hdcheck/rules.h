@@ -17,8 +17,6 @@ enum rule {
 	RULE_LASTPOLL,
 	RULE_DUPLICATE_TYPES,
 	RULE_TAIL_SLOTS,
-	RULE_FRAMES,
-	RULE_DEFERS,
 	RULE_COUNT
 };
 
@@ -62,7 +60,5 @@ extern const struct rule_variable rule_variables[RULE_VARIABLE_COUNT];
 bool rule_is_tail_slot(const struct release *release,
 		       const struct memory_record *object);
 
-/* The rule that excuses a record of kind that only the program wrote. */
-bool rule_of_kind(enum record_kind kind, enum rule *out);
 
 #endif
