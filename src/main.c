@@ -168,6 +168,7 @@ static struct err *run(const struct options *o, enum exit_status *status)
 
 	TRY(live_open(o->pid, &target));
 	TRY(runtime_open(target, &rt));
+	rt->no_libunwind = o->no_libunwind;
 	log_verbose("%s (process %d), built by %s", target->exe_name, o->pid,
 		    rt->release);
 	TRY(open_output(o, target, &out));
@@ -176,8 +177,10 @@ static struct err *run(const struct options *o, enum exit_status *status)
 	if (target_interrupted)
 		return err_new(ERR_INTERRUPTED, "interrupted");
 	TRY(capture_stop(target, rt, o->max_wait, &capture));
-	log_verbose("stopped %zu threads at try %u; %zu spans in use",
-		    target->thread_count, capture.tries, rt->spans.list.len);
+	log_verbose("stopped %zu threads at try %u; %zu spans in use; "
+		    "unwinding by %s",
+		    target->thread_count, capture.tries, rt->spans.list.len,
+		    rt->lib ? "libunwind" : "the runtime's rules");
 	TRY(write_dump(rt, out, &result));
 	TRY(out_file_commit(out));
 	*status = warn_incomplete(&capture, &result) ? EXIT_INCOMPLETE :

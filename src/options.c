@@ -14,6 +14,7 @@ const char *argp_program_version = PACKAGE_STRING;
 enum {
 	KEY_FORCE = 0x100,
 	KEY_MAX_WAIT,
+	KEY_UNWIND,
 	DEFAULT_MAX_WAIT = 2000, /* ms */
 };
 
@@ -29,6 +30,10 @@ static const struct argp_option options[] = {
 	{ "max-wait", KEY_MAX_WAIT, "MS", 0,
 	  "Wait at most MS milliseconds for a moment at which no garbage "
 	  "collection runs (default: 2000)",
+	  0 },
+	{ "unwind", KEY_UNWIND, "HOW", 0,
+	  "Find the frames of Go functions by libunwind (the default where it "
+	  "can) or by the runtime's rules; both must agree",
 	  0 },
 	{ NULL, 0, NULL, 0, "Messages:", 3 },
 	{ "quiet", 'q', NULL, 0, "Errors alone", 0 },
@@ -88,6 +93,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_MAX_WAIT:
 		o->max_wait = (unsigned int)parse_number(
 			arg, INT_MAX, state, "number of milliseconds");
+		return 0;
+	case KEY_UNWIND:
+		o->no_libunwind = !strcmp(arg, "rules");
+		if (!o->no_libunwind && strcmp(arg, "libunwind"))
+			argp_error(state, "%s: neither libunwind nor rules",
+				   arg);
 		return 0;
 	case 'q':
 		o->level = LOG_QUIET;

@@ -15,6 +15,7 @@ struct options {
 	const char *output; /* -o: borrowed from argv; NULL: the default name */
 	bool force;
 	unsigned int max_wait; /* ms to wait for a clean moment */
+	bool no_libunwind;     /* --unwind=rules */
 	enum log_level level;
 };
 

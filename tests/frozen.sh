@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # frozen.sh RELEASE [BUILD]: the frozen world. A program of that Go release,
-# built in the usual or in another way, stands still in the midst of its own debug.WriteHeapDump
-# (fixtures/frozen). It is dumped from outside; then its own dump is drained.
-# Both describe the same instant and must be equal record by record, but for
-# the rules named below, each a thing that the writer inside changes by being
-# there, or gets wrong.
+# built in the usual or in another way, stands still in the midst of its own
+# debug.WriteHeapDump (fixtures/frozen). It is dumped from outside; then its own
+# dump is drained. Both describe the same instant and must be equal record by
+# record, but for the rules named below, each a thing that the writer inside
+# changes by being there, or gets wrong.
 
 . "${HD_SRC:-$(dirname "$0")/..}/tests/lib.sh"
 
@@ -79,8 +79,14 @@ noopt) build_fixture frozen "$1" '-gcflags=all=-N -l' ;;
 esac
 start
 freeze
-expect 0 "$hdattach" -o ours "$pid"
+expect 0 "$hdattach" -v -o ours "$pid"
 cat err
+said "unwinding by libunwind"
+# The two ways to unwind agree to the byte.
+expect 0 "$hdattach" -v -o by-rules --unwind=rules "$pid"
+said "unwinding by the runtime's rules"
+cmp ours by-rules || fail "libunwind and the runtime's rules disagree"
+rm by-rules
 at_large "$pid" || fail "a thread was left stopped or traced"
 in_first_write || fail "the target was moved"
 drain

@@ -284,32 +284,33 @@ struct err *func_name(struct runtime *rt, const struct func *f,
 	return rt_cstr(rt, f->module->funcnametab.addr + f->name_off, out);
 }
 
-struct err *func_pcvalue(struct runtime *rt, const struct func *f,
-			 uint32_t offset, uint64_t pc, int32_t *out)
+/*
+ * Calls fn with the bytes of a pc table. A table says nowhere how long it is:
+ * where fn finds that it does not end in the bytes it is given, it is called
+ * again with more.
+ */
+static struct err *with_table(struct runtime *rt, const struct func *f,
+			      uint32_t offset,
+			      struct err *(*fn)(void *arg,
+						const struct cursor *table),
+			      void *arg)
 {
 	const struct table *pctab = &f->module->pctab;
 	cleanup_free uint8_t *large = NULL;
 	uint8_t small[256];
 	uint8_t *bytes = small;
-	size_t size = sizeof(small);
 	struct cursor c;
 
-	if (offset == 0) {
-		*out = -1;
-		return NULL;
-	}
 	if (offset >= pctab->len)
 		return err_new(ERR_FORMAT, "a pc table outside the pctab");
-	/* A table says nowhere how long it is: read more until it ends. */
-	for (;; size *= 8) {
+	for (size_t size = sizeof(small);; size *= 8) {
 		uint64_t left = pctab->len - offset;
-		size_t n = size < left ? size : (size_t)left;
+		size_t n = (size_t)min_u64(size, left);
 
 		TRY(rt_read(rt, pctab->addr + offset, bytes, n));
 		cursor_init(&c, "pctab", bytes, n, offset);
-		struct err *e = pcvalue_at(&c, rt->arch->pc_quantum,
-					   pc - f->entry, out);
-		if (!e || n == left)
+		struct err *e = fn(arg, &c);
+		if (!e || n == left || e->code != ERR_FORMAT)
 			return e;
 		err_free(e);
 		free(large);
@@ -317,6 +318,68 @@ struct err *func_pcvalue(struct runtime *rt, const struct func *f,
 		if (!large)
 			return &err_nomem;
 	}
+}
+
+struct lookup {
+	uint64_t pc_offset; /* from the function's entry */
+	uint8_t quantum;
+	int32_t value;
+};
+
+static struct err *look_up(void *arg, const struct cursor *table)
+{
+	struct lookup *l = arg;
+
+	return pcvalue_at(table, l->quantum, l->pc_offset, &l->value);
+}
+
+struct err *func_pcvalue(struct runtime *rt, const struct func *f,
+			 uint32_t offset, uint64_t pc, int32_t *out)
+{
+	struct lookup l = { pc - f->entry, rt->arch->pc_quantum, -1 };
+
+	if (offset)
+		TRY(with_table(rt, f, offset, look_up, &l));
+	*out = l.value;
+	return NULL;
+}
+
+struct steps {
+	VEC(struct pcvalue) list;
+	uint8_t quantum;
+};
+
+static struct err *collect(void *arg, const struct cursor *table)
+{
+	struct steps *s = arg;
+	struct pcvalue_iter it;
+	struct pcvalue step;
+	bool more;
+
+	s->list.len = 0;
+	pcvalue_iter_init(&it, table, s->quantum);
+	for (;;) {
+		TRY(pcvalue_next(&it, &step, &more));
+		if (!more)
+			return NULL;
+		TRY(vec_push(&s->list, step));
+	}
+}
+
+struct err *func_pcvalue_each(struct runtime *rt, const struct func *f,
+			      uint32_t offset,
+			      struct err *(*fn)(void *, const struct pcvalue *),
+			      void *arg)
+{
+	struct steps s = { .quantum = rt->arch->pc_quantum };
+	struct err *e = NULL;
+
+	if (offset)
+		e = with_table(rt, f, offset, collect, &s);
+	for (size_t i = 0; !e && i < s.list.len; i++)
+		e = fn(arg, &s.list.v[i]);
+	vec_deinit(&s.list);
+	return e;
 }
 
 /* Offset i of those behind the _func: npcdata of pc tables, then nfuncdata.

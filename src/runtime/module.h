@@ -11,6 +11,7 @@
 
 #include <stdint.h>
 
+struct pcvalue;
 struct runtime;
 
 /* An array in the target. */
@@ -88,6 +89,15 @@ struct err *func_name(struct runtime *rt, const struct func *f,
 struct err *func_pcvalue(struct runtime *rt, const struct func *f,
 			 uint32_t offset, uint64_t pc,
 			 int32_t *out) must_check;
+
+/*
+ * Calls fn for each step of the table at offset in the module's pctab, in order
+ * of the pcs; not at all where the function has no such table.
+ */
+struct err *func_pcvalue_each(struct runtime *rt, const struct func *f,
+			      uint32_t offset,
+			      struct err *(*fn)(void *, const struct pcvalue *),
+			      void *arg) must_check;
 
 /*
  * The value at pc of the function's table of that PCDATA_*; -1 where it has

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "elf/buildinfo.h"
+#include "runtime/unwind_lib.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -72,11 +73,15 @@ struct err *runtime_load(struct runtime *rt)
 	TRY(read_cache_init(&rt->cache, rt->target));
 	TRY(err_wrap(module_table_load(rt), "reading the modules"));
 	TRY(type_table_init(&rt->types, rt));
+	if (!rt->no_libunwind)
+		TRY(lib_unwinder_create(rt, &rt->lib));
 	return err_wrap(span_table_load(rt), "reading the heap's spans");
 }
 
 void runtime_unload(struct runtime *rt)
 {
+	lib_unwinder_destroy(rt->lib);
+	rt->lib = NULL;
 	span_table_deinit(&rt->spans);
 	type_table_deinit(&rt->types);
 	module_table_deinit(&rt->modules);

@@ -19,11 +19,14 @@
 #include "target/cache.h"
 #include "target/target.h"
 
+struct lib_unwinder;
+
 struct runtime {
 	struct target *target; /* borrowed */
 	const struct arch *arch;
 	struct layout layout;
 	char *release; /* "go1.24.11 X:..." by the build information; owned */
+	bool no_libunwind; /* unwind by unwind.c's rules alone; may be set */
 	uint64_t bias; /* run-time address minus address in the executable */
 
 	/* As of the stop; small reads, by the main thread alone. */
@@ -31,6 +34,7 @@ struct runtime {
 	struct module_table modules;
 	struct type_table types;
 	struct span_table spans;
+	struct lib_unwinder *lib; /* NULL: not on this machine, or unwanted */
 };
 
 /*

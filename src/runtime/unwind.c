@@ -2,6 +2,7 @@
 #include "runtime/unwind.h"
 
 #include "runtime/runtime.h"
+#include "runtime/unwind_lib.h"
 
 /* Ends the stack; where it ends there is something wrong. */
 static void end_broken(struct unwinder *u)
@@ -37,6 +38,17 @@ static bool ends_stack(const struct unwinder *u, bool innermost)
 	return u->func.flag & l->konst.FuncFlagSPWrite.value;
 }
 
+/* libunwind gives the return address and the end of the frame at once. */
+static struct err *step_by_lib(struct unwinder *u)
+{
+	uint64_t sp;
+
+	TRY(lib_unwinder_step(u->rt->lib, &u->lr, &sp));
+	if (u->lr)
+		u->fp = sp;
+	return NULL;
+}
+
 /* Finds the return address: on the stack, or still in the link register. */
 static struct err *find_return(struct unwinder *u, bool innermost)
 {
@@ -46,6 +58,8 @@ static struct err *find_return(struct unwinder *u, bool innermost)
 		u->lr = 0;
 		return NULL;
 	}
+	if (u->by_lib)
+		return step_by_lib(u);
 	if (!arch->has_link_register)
 		return rt_ptr(u->rt, u->fp - arch->ptr_size, &u->lr);
 	if ((innermost && u->sp < u->fp) || !u->lr)
@@ -113,6 +127,9 @@ static struct err *start(struct unwinder *u)
 		end_broken(u);
 		return NULL;
 	}
+	u->by_lib = u->rt->lib != NULL;
+	if (u->by_lib)
+		TRY(lib_unwinder_start(u->rt->lib, u->pc, u->sp));
 	return resolve(u, true);
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Frames of a goroutine's stack, by the runtime's own rules: each function's
- * pcsp table says how far its stack pointer has moved at any of its
- * instructions. Works on every machine, on stripped programs too. Go frames
- * alone.
+ * Frames of a goroutine's stack; Go frames alone. From one to the next goes
+ * libunwind (unwind_lib.h) where it can, else the runtime's own rules: each
+ * function's pcsp table says how far its stack pointer has moved at any of its
+ * instructions. Both work on stripped programs, and must agree.
  *
  * Follows runtime/traceback.go: unwinder.
  */
@@ -26,6 +26,7 @@ struct unwinder {
 	uint64_t continpc;   /* where it goes on; 0: never, it is dead */
 	uint64_t lr;	     /* its return address; 0: it is the outermost */
 
+	bool by_lib; /* libunwind says where the caller is */
 	uint8_t callee_id; /* FuncID_* of the frame before; 0 without */
 	bool has_callee;
 	bool broken; /* the stack ends where it should not */
