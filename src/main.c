@@ -139,7 +139,8 @@ static bool warn_incomplete(const struct capture *c,
 			 "types could not be read",
 			 format_count(n, r->totals.untyped));
 	if (r->broken_stacks)
-		log_warn("the stacks of %s goroutines end early",
+		log_warn("the stacks of %s goroutines end early, or are not "
+			 "known",
 			 format_count(n, r->broken_stacks));
 	return !c->clean || r->totals.unreadable || r->totals.untyped ||
 	       r->broken_stacks;

@@ -208,8 +208,13 @@ static struct err *visit(struct frames *f, const struct unwinder *at,
 
 	f->pointers.len = 0;
 	TRY(map_index(f->rt, at, &index));
-	TRY(add_out_args(f));
-	TRY(add_locals(f, at, index));
+	if (!f->callee.depth && at->g->place == PLACE_REGISTERS) {
+		/* Stack maps hold at calls; this is any instruction. */
+		TRY(add_all(f, 0, at->varp - at->sp));
+	} else {
+		TRY(add_out_args(f));
+		TRY(add_locals(f, at, index));
+	}
 	struct frame frame = {
 		.at = at,
 		.depth = f->callee.depth,

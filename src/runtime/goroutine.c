@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/goroutine.h"
 
+#include "runtime/running.h"
 #include "runtime/runtime.h"
 
 #include <inttypes.h>
@@ -139,6 +140,7 @@ static struct err *visit(void *arg, uint64_t addr)
 		TRY(is_system(w->rt, addr, g.startpc, &w->system));
 	w->startpc = g.startpc;
 	g.system = w->system;
+	TRY(goroutine_place(w->rt, &g));
 	return w->fn(w->arg, &g);
 }
 

@@ -12,9 +12,17 @@
 
 struct runtime;
 
+/* Where the stack of a goroutine starts. */
+enum goroutine_place {
+	PLACE_SAVED,	 /* where it gave way, at a safe point */
+	PLACE_REGISTERS, /* it runs: at any instruction */
+	PLACE_UNKNOWN,	 /* it runs, but not in Go code; sp, pc are stale */
+};
+
 struct goroutine {
 	uint64_t addr;	       /* of its g */
 	uint64_t sp, pc, lr;   /* where its stack starts; lr 0 if saved */
+	enum goroutine_place place;
 	bool in_syscall;       /* sp, pc are those of a system call's entry */
 	uint64_t stack_lo, stack_hi;
 	uint64_t id;	       /* goid */

@@ -7,7 +7,10 @@
 
 /* A span has at most some specials a slot; a list that exceeds this is a
  * circle. */
-enum { MAX_SPECIALS = 1 << 20 };
+enum {
+	MAX_SPECIALS = 1 << 20,
+	MAX_SPECIAL = 64, /* bytes of a runtime.special */
+};
 
 /* Calls fn for each special of one kind, with its address and its object's. */
 static struct err *
@@ -21,23 +24,24 @@ span_specials(struct runtime *rt, const struct span *s, int64_t kind,
 
 	TRY(rt_field(rt, s->mspan, &l->mspan.specials, &special));
 	for (int n = 0; special; n++) {
-		uint64_t offset, its_kind;
+		uint64_t offset;
+		uint8_t bytes[MAX_SPECIAL];
 
 		if (n == MAX_SPECIALS)
 			return err_new(ERR_FORMAT,
 				       "the specials of span %#" PRIx64
 				       " do not end",
 				       (uint64_t)s->base);
-		TRY(rt_field(rt, special, &l->special.kind, &its_kind));
-		TRY(rt_field(rt, special, &l->special.offset, &offset));
+		TRY(rt_read(rt, special, bytes, l->special.struct_size));
+		offset = field(&l->special.offset, bytes);
 		if (offset >= span_bytes(&rt->spans, s))
 			return err_new(ERR_FORMAT,
 				       "a special of span %#" PRIx64
 				       " lies outside it",
 				       (uint64_t)s->base);
-		if (its_kind == (uint64_t)kind)
+		if (field(&l->special.kind, bytes) == (uint64_t)kind)
 			TRY(fn(rt, special, s->base + offset, arg));
-		TRY(rt_field(rt, special, &l->special.next, &special));
+		special = field(&l->special.next, bytes);
 	}
 	return NULL;
 }
@@ -48,6 +52,9 @@ each_special(struct runtime *rt, int64_t kind,
 			       uint64_t object, void *arg),
 	     void *arg)
 {
+	if (rt->layout.special.struct_size > MAX_SPECIAL)
+		return err_new(ERR_FORMAT, "runtime.special has %u bytes",
+			       rt->layout.special.struct_size);
 	for (size_t i = 0; i < rt->spans.list.len; i++) {
 		const struct span *s = &rt->spans.list.v[i];
 

@@ -137,6 +137,10 @@ struct err *unwind_start(struct unwinder *u, struct runtime *rt,
 			 const struct goroutine *g)
 {
 	*u = (struct unwinder){ .rt = rt, .g = g };
+	if (g->place == PLACE_UNKNOWN) {
+		end_broken(u);
+		return NULL;
+	}
 	struct err *e = start(u);
 	return e ? tolerate(u, e) : NULL;
 }
