@@ -35,24 +35,29 @@ static struct err *load(struct runtime *rt, struct capture *c)
 	return NULL;
 }
 
-/*
- * Looks at the stopped target. A glance spares loading the heap's spans at a
- * moment that is not fit anyhow, unless it is the last one.
- */
+/* A glance spares loading the heap's spans at a moment that is not fit anyhow,
+ * unless it is the last one. */
 static struct err *look(struct runtime *rt, bool last, struct capture *c)
 {
 	c->clean = false;
 	TRY(moment_glance(rt, &c->moment));
 	if (!last && !moment_clean(&c->moment))
 		return NULL;
-	struct err *e = load(rt, c);
-	/* A list that is being changed can look damaged; at another moment
-	 * it will not. */
-	if (!e || last || (e->code != ERR_FORMAT && e->code != ERR_FAULT))
+	return load(rt, c);
+}
+
+/*
+ * A list that is being changed can look damaged; at another moment it will
+ * not. Takes e; what it returns is final.
+ */
+static struct err *tolerate(struct target *target, const struct capture *c,
+			    struct err *e)
+{
+	if (e->code != ERR_FORMAT && e->code != ERR_FAULT)
 		return e;
 	log_verbose("stop %u: %s", c->tries, e->message);
 	err_free(e);
-	return target_check(rt->target);
+	return target_check(target);
 }
 
 static void tell(const struct capture *c, unsigned int wait)
@@ -77,6 +82,8 @@ struct err *capture_stop(struct target *target, struct runtime *rt,
 		TRY(target_stop(target));
 		c.tries++;
 		struct err *e = look(rt, last, &c);
+		if (e && !last)
+			e = tolerate(target, &c, e);
 		if (!e && (c.clean || last)) {
 			*out = c;
 			return NULL;

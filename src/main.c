@@ -131,8 +131,8 @@ static bool warn_incomplete(const struct capture *c,
 			 "(a longer --max-wait may help)",
 			 c->tries, text);
 	if (r->totals.unreadable)
-		log_warn("%s of the heap could not be read and are written "
-			 "as 0",
+		log_warn("%s of the heap could not be read: what was there "
+			 "is missing, or written as 0",
 			 format_bytes(size, r->totals.unreadable));
 	if (r->totals.untyped)
 		log_warn("%s objects are written without pointers: their "
