@@ -64,8 +64,8 @@ static void release_signals(void)
 	set_handler(&act);
 }
 
-/* EXE.PID.YYYYMMDDTHHMMSS.heapdump, in local time. */
-static char *default_name(const struct target *t)
+/* EXE.PID.YYYYMMDDTHHMMSS.heapdump, in local time; .gz or .zst behind it. */
+static char *default_name(const struct options *o, const struct target *t)
 {
 	char when[32];
 	time_t now = time(NULL);
@@ -74,8 +74,8 @@ static char *default_name(const struct target *t)
 
 	localtime_r(&now, &tm);
 	strftime(when, sizeof(when), "%Y%m%dT%H%M%S", &tm);
-	if (asprintf(&name, "%s.%d.%s.heapdump", t->exe_name, (int)t->pid,
-		     when) < 0)
+	if (asprintf(&name, "%s.%d.%s.heapdump%s", t->exe_name, (int)t->pid,
+		     when, compression_suffix(o->compress.kind)) < 0)
 		return NULL;
 	return name;
 }
@@ -85,12 +85,13 @@ static struct err *open_output(const struct options *o, const struct target *t,
 {
 	cleanup_free char *name = NULL;
 
-	if (o->output)
-		return out_file_create(o->output, o->force, out);
-	name = default_name(t);
+	name = o->output ? strdup(o->output) : default_name(o, t);
 	if (!name)
 		return &err_nomem;
-	return out_file_create(name, o->force, out);
+	TRY(out_file_create(name, o->force, out));
+	return o->compress.kind == COMPRESS_NONE ?
+		       NULL :
+		       out_file_compress(*out, o->compress);
 }
 
 static void on_progress(void *arg, uint64_t done)

@@ -25,6 +25,8 @@ static const struct argp_option options[] = {
 	  "EXE.PID.YYYYMMDDTHHMMSS.heapdump)",
 	  0 },
 	{ "format", 'f', "KIND", 0, "What to write: heapdump (the default)", 0 },
+	{ "compress", 'z', "KIND", 0,
+	  "Compress by gzip or zstd; KIND:LEVEL chooses a level", 0 },
 	{ "force", KEY_FORCE, NULL, 0, "Replace a file that exists", 0 },
 	{ NULL, 0, NULL, 0, "Capture:", 2 },
 	{ "max-wait", KEY_MAX_WAIT, "MS", 0,
@@ -75,6 +77,15 @@ static void parse_target(const char *arg, struct argp_state *state,
 		argp_error(state, "%s: not a process id", arg);
 }
 
+static void parse_compression(const char *arg, struct argp_state *state,
+			      struct options *o)
+{
+	struct err *e = compression_parse(arg, &o->compress);
+
+	if (e)
+		argp_error(state, "%s", e->message);
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct options *o = state->input;
@@ -86,6 +97,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'f':
 		if (strcmp(arg, "heapdump"))
 			argp_error(state, "%s: not a kind of output", arg);
+		return 0;
+	case 'z':
+		parse_compression(arg, state, o);
 		return 0;
 	case KEY_FORCE:
 		o->force = true;

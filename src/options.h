@@ -6,6 +6,7 @@
 #define HD_OPTIONS_H
 
 #include "base/log.h"
+#include "output/compress.h"
 
 #include <stdbool.h>
 #include <sys/types.h>
@@ -14,6 +15,7 @@ struct options {
 	pid_t pid;
 	const char *output; /* -o: borrowed from argv; NULL: the default name */
 	bool force;
+	struct compression_choice compress; /* -z */
 	unsigned int max_wait; /* ms to wait for a clean moment */
 	bool no_libunwind;     /* --unwind=rules */
 	enum log_level level;

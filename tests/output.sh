@@ -53,6 +53,23 @@ no_following() {
 	[ ! -L link/dump ] || fail "the link is still there"
 }
 
+compressed() {
+	mkdir packed
+	expect 0 "$hdattach" -z gzip -o packed/dump.gz "$pid"
+	gzip -dc packed/dump.gz >unpacked
+	sound unpacked
+	rm unpacked
+	(cd packed && expect 0 "$hdattach" -z zstd:1 "$pid" && rm out err)
+	set -- packed/*.heapdump.zst
+	[ -s "$1" ] || fail "no .heapdump.zst by default"
+	if command -v zstd >/dev/null 2>&1; then
+		zstd -q -dc "$1" >unpacked
+		sound unpacked
+		rm unpacked
+	fi
+	expect 64 "$hdattach" -z lzma -o packed/x "$pid"
+}
+
 to_a_pipe() {
 	"$hdattach" -o - "$pid" 2>err | cat >piped
 	sound piped
@@ -82,7 +99,7 @@ closed_pipe() {
 	esac
 }
 
-for check in default_name closing_line no_overwriting no_following to_a_pipe \
+for check in default_name closing_line no_overwriting no_following compressed to_a_pipe \
 	no_directory device_full closed_pipe; do
 	say "$check"
 	$check

@@ -163,6 +163,22 @@ static struct err *read_record(struct cursor *c, struct record *out)
 	return NULL;
 }
 
+/* What is no dump may be a compressed one (RFC 1952, RFC 8878). */
+static struct err *not_a_dump(const struct cursor *c)
+{
+	const char *how = NULL;
+
+	if (cursor_left(c) >= 4 && !memcmp(c->pos, "\x1f\x8b", 2))
+		how = "gzip";
+	if (cursor_left(c) >= 4 && !memcmp(c->pos, "\x28\xb5\x2f\xfd", 4))
+		how = "zstd";
+	if (how)
+		return cursor_error(c, "not a heap dump, but compressed: "
+				       "%s -dc FILE | hdcheck -", how);
+	return cursor_error(c, "not a heap dump: it does not begin with "
+			       "\"go1.7 heap dump\"");
+}
+
 struct err *reader_init(struct reader *r, const struct dump_file *f)
 {
 	struct reader new = { 0 };
@@ -170,9 +186,7 @@ struct err *reader_init(struct reader *r, const struct dump_file *f)
 
 	cursor_init(&new.cursor, f->name, f->data, f->size, 0);
 	if (f->size < len || memcmp(f->data, DUMP_HEADER, len))
-		return cursor_error(&new.cursor,
-				    "not a heap dump: it does "
-				    "not begin with \"go1.7 heap dump\"");
+		return not_a_dump(&new.cursor);
 	TRY(cursor_skip(&new.cursor, len));
 	*r = new;
 	return NULL;

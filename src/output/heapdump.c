@@ -87,6 +87,8 @@ static struct err *write_type(struct writer *w, uint64_t addr)
 	TRY(type_read(w->rt, addr, &type));
 	w->text.len = 0;
 	TRY(type_name(w->rt, &type, &w->text));
+	if (!w->text.len)
+		TRY(buf_append(&w->text, "unknown type", 12));
 	TRY(encode_values(&w->buf, TAG_TYPE, addr, type.size));
 	TRY(encode_text(w));
 	TRY(encode_uint(&w->buf, type_word_is_pointer(w->rt, &type)));

@@ -16,6 +16,7 @@ struct out_file {
 	bool streamed;	 /* not a regular file of our own */
 	bool force;
 	uint64_t bytes;
+	struct compressor *compressor; /* NULL: as it is */
 };
 
 enum { NAME_TRIES = 16 };
@@ -28,6 +29,7 @@ void out_file_close(struct out_file *f)
 		unlink(f->temporary);
 	if (f->fd >= 0 && f->fd != STDOUT_FILENO)
 		close(f->fd);
+	compressor_destroy(f->compressor);
 	free(f->temporary);
 	free(f->path);
 	free(f);
@@ -127,8 +129,9 @@ struct err *out_file_create(const char *path, bool force,
 	return NULL;
 }
 
-struct err *out_file_write(struct out_file *f, const void *data, size_t n)
+static struct err *write_all(void *arg, const void *data, size_t n)
 {
+	struct out_file *f = arg;
 	const char *p = data;
 
 	while (n) {
@@ -143,6 +146,20 @@ struct err *out_file_write(struct out_file *f, const void *data, size_t n)
 		f->bytes += (uint64_t)done;
 	}
 	return NULL;
+}
+
+struct err *out_file_compress(struct out_file *f,
+			      struct compression_choice choice)
+{
+	const struct compress_sink sink = { write_all, f };
+
+	return compressor_create(choice, sink, &f->compressor);
+}
+
+struct err *out_file_write(struct out_file *f, const void *data, size_t n)
+{
+	return f->compressor ? compressor_write(f->compressor, data, n) :
+			       write_all(f, data, n);
 }
 
 uint64_t out_file_bytes(const struct out_file *f)
@@ -180,6 +197,8 @@ static struct err *give_name(struct out_file *f)
 
 struct err *out_file_commit(struct out_file *f)
 {
+	if (f->compressor)
+		TRY(compressor_finish(f->compressor));
 	if (f->streamed) {
 		if (f->fd != STDOUT_FILENO && close(f->fd) < 0) {
 			f->fd = -1;

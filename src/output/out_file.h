@@ -9,7 +9,7 @@
 #ifndef HD_OUTPUT_OUT_FILE_H
 #define HD_OUTPUT_OUT_FILE_H
 
-#include "base/err.h"
+#include "output/compress.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -24,11 +24,18 @@ struct out_file;
 struct err *out_file_create(const char *path, bool force,
 			    struct out_file **out) must_check;
 
+/*
+ * Has all that is written from now on compressed; called before the first
+ * write.
+ */
+struct err *out_file_compress(struct out_file *f,
+			      struct compression_choice choice) must_check;
+
 /* Writes all n bytes, or fails: a short write is an error. */
 struct err *out_file_write(struct out_file *f, const void *data,
 			   size_t n) must_check;
 
-/* Bytes written so far. */
+/* Bytes written so far; of a compressed file, as they are in it. */
 uint64_t out_file_bytes(const struct out_file *f);
 
 /* Whether there is nothing to remove when it is left half written. */

@@ -52,7 +52,8 @@ struct err *type_read(struct runtime *rt, uint64_t addr,
 
 /*
  * Appends the type's name as WriteHeapDump writes it: package path, a dot and
- * the name, or the type's string if it has no package.
+ * the name, or the type's string if it has no package. Of a type that reflection
+ * made, nothing: its name is not looked for yet.
  * Follows runtime/heapdump.go:dumptype.
  */
 struct err *type_name(struct runtime *rt, const struct type_info *type,

@@ -1,0 +1,3 @@
+module hdattach.example/bench
+
+go 1.21
