@@ -71,12 +71,19 @@ drain() {
 	[ "$status" -eq 0 ] || fail "the fixture ended with status $status"
 }
 
+cgo= experiment=
 case ${2:-} in
-'') build_fixture frozen "$1" ;;
-pie) build_fixture frozen "$1" -buildmode=pie ;;
-noopt) build_fixture frozen "$1" '-gcflags=all=-N -l' ;;
+'') set -- "$1" ;;
+pie) set -- "$1" -buildmode=pie ;;
+noopt) set -- "$1" '-gcflags=all=-N -l' ;;
+trimpath) set -- "$1" -trimpath ;;
+cgo) cgo=1 && set -- "$1" -ldflags=-linkmode=external ;;
+race) cgo=1 && set -- "$1" -race ;;
+greenteagc | nogreenteagc | noallocheaders | noswissmap)
+	experiment=$2 && set -- "$1" ;;
 *) fail "no such build: $2" ;;
 esac
+build_fixture frozen "$@"
 start
 freeze
 expect 0 "$hdattach" -v -o ours "$pid"

@@ -142,11 +142,11 @@ find_go() {
 }
 
 # build_fixture NAME RELEASE [FLAG...]: sets $fixture to the program, built
-# with FLAGs. The Go command knows what is up to date; tests that run side by
-# side take turns.
+# with FLAGs, and with $cgo (0 or 1) and $experiment where they are set. The Go
+# command knows what is up to date; tests that run side by side take turns.
 build_fixture() {
 	find_go
-	fixture=$HD_CACHE/$1-$2
+	fixture=$HD_CACHE/$1-$2${cgo:+-cgo$cgo}${experiment:+-$experiment}
 	name=$1 release=$2
 	shift 2
 	for f; do
@@ -155,7 +155,8 @@ build_fixture() {
 	mkdir -p "$HD_CACHE"
 	(
 		cd "$HD_SRC/fixtures" || exit 1
-		export GOFLAGS='' GOWORK=off CGO_ENABLED=0
+		export GOFLAGS='' GOWORK=off CGO_ENABLED="${cgo:-0}"
+		export GOEXPERIMENT="${experiment:-}"
 		export GOTOOLCHAIN="go$release"
 		"$go" version >/dev/null 2>&1 || exit 77
 		flock "$fixture.lock" "$go" build -buildvcs=false "$@" \
