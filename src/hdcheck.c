@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "hdcheck/compare_text.h"
 #include "hdcheck/json.h"
+#include "hdcheck/stacks.h"
 
 #include <argp.h>
 #include <errno.h>
@@ -30,6 +31,7 @@ static const char doc[] =
 
 enum {
 	KEY_JSON = 256,
+	KEY_STACKS,
 	KEY_STRICT,
 	KEY_COUNTERS,
 	KEY_MAX_PROBLEMS,
@@ -42,6 +44,8 @@ enum {
 static const struct argp_option options[] = {
 	{ "quiet", 'q', NULL, 0, "Show no summary, problems alone" },
 	{ "json", KEY_JSON, NULL, 0, "Write all results as JSON" },
+	{ "stacks", KEY_STACKS, NULL, 0,
+	  "Show the frames of each goroutine instead of the summary" },
 	{ "strict", KEY_STRICT, NULL, 0,
 	  "Refuse pointers into the heap that lead to no object" },
 	{ "counters", KEY_COUNTERS, NULL, 0,
@@ -60,7 +64,7 @@ static const struct argp_option options[] = {
 
 struct arguments {
 	struct verify_options verify;
-	bool quiet, json, compare, list_rules;
+	bool quiet, json, stacks, compare, list_rules;
 	rule_set ignore;
 	const char *exe;
 	const char *files[2];
@@ -101,6 +105,8 @@ static void check_arguments(const struct arguments *a, struct argp_state *state)
 			   a->compare ? "two files are" : "a file is");
 	if (!a->compare && (a->exe || a->ignore))
 		argp_error(state, "--exe and --ignore are for --compare");
+	if (a->stacks && (a->compare || a->quiet))
+		argp_error(state, "--stacks is not for --compare or --quiet");
 	if (a->compare && (a->verify.strict || a->verify.counters))
 		argp_error(state, "--strict and --counters are not for "
 				  "--compare");
@@ -120,6 +126,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case KEY_JSON:
 		a->json = true;
+		break;
+	case KEY_STACKS:
+		a->stacks = true;
 		break;
 	case KEY_STRICT:
 		a->verify.strict = true;
@@ -173,21 +182,32 @@ static void print_problems(const struct problems *p, FILE *out)
 }
 
 static void print_verdict(const struct arguments *a, const char *name,
-			  const struct verdict *v)
+			  const struct verdict *v, FILE *out)
 {
 	char n[NUMBER_SIZE];
 
-	if (!a->quiet) {
-		summary_print(&v->summary, name, stdout);
+	if (v->problems.count)
+		fprintf(out, "%s: %s problem%s\n", name,
+			number_format(v->problems.count, n),
+			v->problems.count == 1 ? "" : "s");
+	else if (!a->quiet && !a->stacks)
+		fputs("no problems\n", out);
+	print_problems(&v->problems, out);
+}
+
+/* With --stacks, standard output is for the stacks alone. */
+static struct err *print_text(const struct arguments *a,
+			      const struct dump_file *f,
+			      const struct verdict *v)
+{
+	if (a->stacks) {
+		TRY(stacks_print(f, stdout));
+	} else if (!a->quiet) {
+		summary_print(&v->summary, f->name, stdout);
 		fputc('\n', stdout);
 	}
-	if (v->problems.count)
-		printf("%s: %s problem%s\n", name,
-		       number_format(v->problems.count, n),
-		       v->problems.count == 1 ? "" : "s");
-	else if (!a->quiet)
-		puts("no problems");
-	print_problems(&v->problems, stdout);
+	print_verdict(a, f->name, v, a->stacks ? stderr : stdout);
+	return NULL;
 }
 
 static struct err *run_verify(const struct arguments *a, int *status)
@@ -198,9 +218,9 @@ static struct err *run_verify(const struct arguments *a, int *status)
 	TRY(dump_file_open(a->files[0], &f));
 	TRY(verify(&f, &a->verify, &v));
 	if (a->json)
-		TRY(json_verdict(&v, f.name, stdout));
+		TRY(json_verdict(&v, f.name, a->stacks ? &f : NULL, stdout));
 	else
-		print_verdict(a, f.name, &v);
+		TRY(print_text(a, &f, &v));
 	*status = v.problems.count ? STATUS_PROBLEMS : STATUS_FINE;
 	return NULL;
 }

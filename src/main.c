@@ -7,6 +7,7 @@
 #include "options.h"
 #include "output/heapdump.h"
 #include "progress.h"
+#include "runtime/memstats.h"
 #include "target/live.h"
 #include "units.h"
 
@@ -94,17 +95,55 @@ static struct err *open_output(const struct options *o, const struct target *t,
 		       out_file_compress(*out, o->compress);
 }
 
+/*
+ * Refuses, before the target is stopped, what can't come to a good end: a dump
+ * is larger than the objects in it, unless it is compressed.
+ */
+static struct err *check_room(const struct options *o, struct runtime *rt,
+			      struct out_file *out)
+{
+	char size[UNITS_MAX], limit[UNITS_MAX];
+	uint64_t least, room = out_file_room(out);
+
+	if (o->max_size)
+		out_file_limit(out, o->max_size);
+	TRY(memstats_heap_alloc(rt, &least));
+	log_verbose("%s of objects", format_bytes(size, least));
+	if (o->compress.kind != COMPRESS_NONE)
+		return NULL;
+	if (o->max_size && least > o->max_size)
+		return err_hint(
+			err_new(ERR_LIMIT,
+				"the dump would have more than %s, and "
+				"--max-size allows %s",
+				format_bytes(size, least),
+				format_bytes(limit, o->max_size)),
+			"-z zstd may make it small enough");
+	if (least > room)
+		return err_hint(err_new(ERR_LIMIT,
+					"the dump would have more than %s, and "
+					"there is room for %s beside %s",
+					format_bytes(size, least),
+					format_bytes(limit, room),
+					out_file_path(out)),
+				"-o names another place, -z zstd makes it "
+				"smaller");
+	return NULL;
+}
+
 static void on_progress(void *arg, uint64_t done)
 {
 	progress_update(arg, done);
 }
 
 /* Writes the stopped target's dump, and lets it run on. */
-static struct err *write_dump(struct runtime *rt, struct out_file *out,
+static struct err *write_dump(const struct options *o, struct runtime *rt,
+			      struct out_file *out,
 			      struct heapdump_result *result)
 {
 	struct progress progress;
 	const struct heapdump_options options = {
+		.no_contents = o->no_contents,
 		.progress = on_progress,
 		.arg = &progress,
 	};
@@ -178,12 +217,13 @@ static struct err *run(const struct options *o, enum exit_status *status)
 		release_signals();
 	if (target_interrupted)
 		return err_new(ERR_INTERRUPTED, "interrupted");
+	TRY(check_room(o, rt, out));
 	TRY(capture_stop(target, rt, o->max_wait, &capture));
 	log_verbose("stopped %zu threads at try %u; %zu spans in use; "
 		    "unwinding by %s",
 		    target->thread_count, capture.tries, rt->spans.list.len,
 		    rt->lib ? "libunwind" : "the runtime's rules");
-	TRY(write_dump(rt, out, &result));
+	TRY(write_dump(o, rt, out, &result));
 	TRY(out_file_commit(out));
 	*status = warn_incomplete(&capture, &result) ? EXIT_INCOMPLETE :
 						       EXIT_WHOLE;

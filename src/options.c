@@ -13,7 +13,9 @@ const char *argp_program_version = PACKAGE_STRING;
 
 enum {
 	KEY_FORCE = 0x100,
+	KEY_MAX_SIZE,
 	KEY_MAX_WAIT,
+	KEY_NO_CONTENTS,
 	KEY_UNWIND,
 	DEFAULT_MAX_WAIT = 2000, /* ms */
 };
@@ -27,6 +29,12 @@ static const struct argp_option options[] = {
 	{ "format", 'f', "KIND", 0, "What to write: heapdump (the default)", 0 },
 	{ "compress", 'z', "KIND", 0,
 	  "Compress by gzip or zstd; KIND:LEVEL chooses a level", 0 },
+	{ "max-size", KEY_MAX_SIZE, "SIZE", 0,
+	  "Write no file larger than SIZE bytes; K, M, G, T multiply by "
+	  "powers of 1024",
+	  0 },
+	{ "no-contents", KEY_NO_CONTENTS, NULL, 0,
+	  "Write all bytes that are not pointers as 0", 0 },
 	{ "force", KEY_FORCE, NULL, 0, "Replace a file that exists", 0 },
 	{ NULL, 0, NULL, 0, "Capture:", 2 },
 	{ "max-wait", KEY_MAX_WAIT, "MS", 0,
@@ -60,6 +68,25 @@ static unsigned long parse_number(const char *arg, unsigned long max,
 	if (errno || end == arg || *end || *arg == '-' || n > max)
 		argp_error(state, "%s: not a %s", arg, what);
 	return n;
+}
+
+/* A number of bytes, with K, M, G or T behind it or without. */
+static uint64_t parse_size(const char *arg, struct argp_state *state)
+{
+	static const char units[] = "KMGT";
+	uint64_t n, shift = 0;
+	char *end;
+
+	errno = 0;
+	n = strtoull(arg, &end, 10);
+	const char *unit = *end ? strchr(units, *end) : NULL;
+	if (unit) {
+		shift = 10 * (uint64_t)(unit - units + 1);
+		end++;
+	}
+	if (errno || !n || *end || *arg == '-' || n > UINT64_MAX >> shift)
+		argp_error(state, "%s: not a size", arg);
+	return n << shift;
 }
 
 static void parse_target(const char *arg, struct argp_state *state,
@@ -107,6 +134,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_MAX_WAIT:
 		o->max_wait = (unsigned int)parse_number(
 			arg, INT_MAX, state, "number of milliseconds");
+		return 0;
+	case KEY_MAX_SIZE:
+		o->max_size = parse_size(arg, state);
+		return 0;
+	case KEY_NO_CONTENTS:
+		o->no_contents = true;
 		return 0;
 	case KEY_UNWIND:
 		o->no_libunwind = !strcmp(arg, "rules");

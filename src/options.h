@@ -9,13 +9,16 @@
 #include "output/compress.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct options {
 	pid_t pid;
 	const char *output; /* -o: borrowed from argv; NULL: the default name */
 	bool force;
+	uint64_t max_size;    /* --max-size, bytes; 0: any */
 	struct compression_choice compress; /* -z */
+	bool no_contents;      /* --no-contents */
 	unsigned int max_wait; /* ms to wait for a clean moment */
 	bool no_libunwind;     /* --unwind=rules */
 	enum log_level level;

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# A file system that fills up under the dump, and one that may not be written.
+# A file system that is too small for the dump, one that fills up under it, and
+# one that may not be written.
 
 . "${HD_SRC:-$(dirname "$0")/..}/tests/lib.sh"
 
@@ -13,6 +14,12 @@ undo=unmount
 
 start_fixture demo "$(newest)"
 expect 2 "$hdattach" -o small/dump "$pid"
+said "room for"
+nothing_in small
+unharmed
+
+# How small it becomes is not known before.
+expect 2 "$hdattach" -z gzip:1 -o small/dump "$pid"
 said "space"
 nothing_in small
 unharmed

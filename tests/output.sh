@@ -53,6 +53,33 @@ no_following() {
 	[ ! -L link/dump ] || fail "the link is still there"
 }
 
+# The same graph, and nothing that could be read.
+no_contents() {
+	mkdir contents
+	expect 0 "$hdattach" -o contents/full "$pid"
+	expect 0 "$hdattach" --no-contents -o contents/masked "$pid"
+	grep -a -q "of key:" contents/full || fail "no values in the full dump"
+	if grep -a -q -e "of key:" -e "key:[0-9]" contents/masked; then
+		fail "values in the dump without contents"
+	fi
+	sound contents/full --strict
+	grep "to objects" check.out >full.pointers
+	sound contents/masked --strict
+	grep "to objects" check.out | diff full.pointers - ||
+		fail "pointers were lost"
+}
+
+# What is certain to be too large is not begun.
+too_large() {
+	mkdir large
+	expect 2 "$hdattach" --max-size=1M -o large/dump "$pid"
+	said max-size
+	expect 64 "$hdattach" --max-size=lots -o large/dump "$pid"
+	nothing_in large
+	expect 0 "$hdattach" --max-size=1G -o large/dump "$pid"
+	sound large/dump
+}
+
 compressed() {
 	mkdir packed
 	expect 0 "$hdattach" -z gzip -o packed/dump.gz "$pid"
@@ -99,7 +126,7 @@ closed_pipe() {
 	esac
 }
 
-for check in default_name closing_line no_overwriting no_following compressed to_a_pipe \
+for check in default_name closing_line no_overwriting no_following no_contents too_large compressed to_a_pipe \
 	no_directory device_full closed_pipe; do
 	say "$check"
 	$check

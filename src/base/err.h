@@ -31,6 +31,7 @@ enum err_code {
 	ERR_DENIED,	 /* may not attach or read */
 	ERR_GONE,	 /* the target, or what was looked for, exists no more */
 	ERR_EXISTS,	 /* the output file exists */
+	ERR_LIMIT,	 /* there is no room, or more than is allowed */
 	ERR_TIMEOUT,	 /* a deadline has passed */
 	ERR_INTERRUPTED, /* a signal asked us to end */
 	ERR_UNSUPPORTED, /* nothing wrong, but hdattach can't do it */

@@ -2,6 +2,7 @@
 #include "hdcheck/json.h"
 
 #include "base/bits.h"
+#include "hdcheck/stacks.h"
 #include "hdcheck/utf8.h"
 
 #include <errno.h>
@@ -202,7 +203,49 @@ static void add_pointers(struct builder *b, const struct pointer_counts *p)
 	set_int(b, o, "dangling", p->dangling);
 }
 
-struct err *json_verdict(const struct verdict *v, const char *name, FILE *out)
+struct stack_builder {
+	struct builder *b;
+	json_t *goroutines, *frames; /* frames: of the latest goroutine */
+};
+
+static struct err *add_stack(void *arg, const struct goroutine_record *g)
+{
+	const char *status = goroutine_status_name(g->status);
+	struct stack_builder *s = arg;
+	json_t *o = append_object(s->b, s->goroutines);
+
+	set_int(s->b, o, "goroutine", g->goid);
+	set_text(s->b, o, "status", status ? status : "?");
+	set_string(s->b, o, "wait_reason", goroutine_reason(g));
+	s->frames = set_array(s->b, o, "frames");
+	return NULL;
+}
+
+static struct err *add_frame(void *arg, const struct stack_frame_record *f)
+{
+	struct stack_builder *s = arg;
+	json_t *o = append_object(s->b, s->frames);
+
+	set_string(s->b, o, "function", f->function);
+	set_int(s->b, o, "offset", f->pc - f->entry);
+	set_int(s->b, o, "pc", f->pc);
+	set_int(s->b, o, "sp", f->sp);
+	return NULL;
+}
+
+static struct err *add_stacks(struct builder *b, const struct dump_file *f)
+{
+	static const struct stacks_visitor visitor = { add_stack, add_frame };
+	struct stack_builder s = {
+		.b = b,
+		.goroutines = set_array(b, b->root, "stacks"),
+	};
+
+	return stacks_each(f, &visitor, &s);
+}
+
+struct err *json_verdict(const struct verdict *v, const char *name,
+			 const struct dump_file *stacks, FILE *out)
 {
 	cleanup(builder_deinit) struct builder b = { .root = json_object() };
 	const struct summary *s = &v->summary;
@@ -221,6 +264,8 @@ struct err *json_verdict(const struct verdict *v, const char *name, FILE *out)
 		add_stats(&b, &s->stats);
 	if (s->have_pointers)
 		add_pointers(&b, &s->pointers);
+	if (stacks)
+		TRY(add_stacks(&b, stacks));
 	return write_json(&b, out);
 }
 

@@ -12,9 +12,12 @@
 
 #include <stdio.h>
 
-/* Writes a verdict, or a comparison. ERR_NOMEM; ERR_OS if out fails. */
+/*
+ * Writes a verdict, or a comparison. stacks is the dump whose goroutines are
+ * added, or NULL for none. ERR_NOMEM; ERR_OS if out fails.
+ */
 struct err *json_verdict(const struct verdict *v, const char *name,
-			 FILE *out) must_check;
+			 const struct dump_file *stacks, FILE *out) must_check;
 struct err *json_comparison(const struct comparison *c, const char *a,
 			    const char *b, FILE *out) must_check;
 

@@ -154,8 +154,7 @@ static void print_number(FILE *out, const char *label, uint64_t n)
 	fprintf(out, "  %-18s %19s\n", label, number_format(n, buf));
 }
 
-/* A string of the dump, at most max bytes; it controls no terminal. */
-static void print_string(FILE *out, struct bytes s, uint64_t max)
+void string_print(FILE *out, struct bytes s, uint64_t max)
 {
 	for (uint64_t i = 0; i < min_u64(s.size, max); i++)
 		fputc(s.data[i] < ' ' || s.data[i] == 0x7f ? '?' : s.data[i],
@@ -172,9 +171,9 @@ static void print_title(const struct summary *s, const char *name, FILE *out)
 	if (!s->have_params)
 		return;
 	fputs("  ", out);
-	print_string(out, p->version, 200);
+	string_print(out, p->version, 200);
 	fputc(' ', out);
-	print_string(out, p->arch, 40);
+	string_print(out, p->arch, 40);
 	fprintf(out, ", %llu-byte %s-endian pointers, %llu CPUs\n",
 		(unsigned long long)p->pointer_size,
 		p->big_endian ? "big" : "little", (unsigned long long)p->cpus);
@@ -237,7 +236,7 @@ static void print_goroutines(const struct summary *s, FILE *out)
 		fprintf(out, "  %-18s %19s%s", status ? status : "?",
 			number_format(c->count, count),
 			c->reason.size ? "  " : "");
-		print_string(out, c->reason, 60);
+		string_print(out, c->reason, 60);
 		fputc('\n', out);
 	}
 }

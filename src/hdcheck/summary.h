@@ -75,4 +75,7 @@ void summary_print(const struct summary *s, const char *name, FILE *out);
 #define NUMBER_SIZE 32
 const char *number_format(uint64_t n, char *buf);
 
+/* Writes a string of the dump, at most max bytes; it controls no terminal. */
+void string_print(FILE *out, struct bytes s, uint64_t max);
+
 #endif

@@ -124,14 +124,19 @@ static void report_progress(void *arg, uint64_t done)
 
 static struct err *write_objects(struct writer *w)
 {
+	const bool masked = w->options->no_contents;
 	const struct pipeline_ops ops = {
-		.encode = heapdump_encode_objects,
+		.encode = masked ? heapdump_encode_pointers :
+				   heapdump_encode_objects,
 		.write = write_batch,
 		.progress = report_progress,
 		.arg = w,
 	};
-	const struct object_wants wants = { .contents = true,
-					    .pointers = true };
+	const struct object_wants wants = {
+		.contents = true,
+		.pointers = true,
+		.pointers_of_pieces = masked,
+	};
 
 	TRY(flush(w));
 	return pipeline_run(w->rt, wants, w->options->threads, &ops,
@@ -159,20 +164,59 @@ static struct err *write_panic(void *arg, const struct panic *p)
 	return end_record(w);
 }
 
-/* n bytes of the target's memory, as they are. */
-static struct err *write_memory(struct writer *w, uint64_t addr, uint64_t n)
+/* Appends n bytes of the target's memory; not to be large. */
+static struct err *put_memory(struct writer *w, uint64_t addr, uint64_t n)
 {
-	for (uint64_t done = 0; done < n;) {
-		uint64_t size = min_u64(n - done, CHUNK);
+	TRY(buf_reserve(&w->buf, n));
+	TRY(target_read(w->rt->target, addr, w->buf.v + w->buf.len, n));
+	w->buf.len += n;
+	return NULL;
+}
 
-		TRY(buf_reserve(&w->buf, size));
-		TRY(target_read(w->rt->target, addr + done,
-				w->buf.v + w->buf.len, size));
-		w->buf.len += size;
-		done += size;
-		if (w->buf.len >= FLUSH)
-			TRY(flush(w));
+/* Whether a word that may be a pointer leads to the heap, to globals, or to its
+ * own stack. */
+static bool leads_somewhere(const struct writer *w, const struct goroutine *g,
+			    uint64_t value)
+{
+	const struct module *m = &w->rt->modules.list.v[0];
+
+	return span_heap_arena(&w->rt->spans, value) ||
+	       (value >= m->data.start && value < m->bss.end) ||
+	       (value >= g->stack_lo && value < g->stack_hi);
+}
+
+/*
+ * Leaves only pointers of a frame, the last n bytes put. In a frame without a
+ * map any word may be called one: only those that lead somewhere stay.
+ */
+static void mask_frame(struct writer *w, const struct frame *f, uint64_t n)
+{
+	uint8_t *words = w->buf.v + w->buf.len - n;
+	uint64_t at = 0;
+
+	for (size_t i = 0; i < f->pointer_count; i++) {
+		uint64_t offset = f->pointers[i], value;
+
+		if (offset < at || offset + 8 > n)
+			continue;
+		memset(words + at, 0, offset - at);
+		value = load_le(words + offset, 8);
+		at = offset + 8;
+		if (!leads_somewhere(w, f->at->g, value))
+			memset(words + offset, 0, 8);
 	}
+	memset(words + at, 0, n - at);
+}
+
+static struct err *write_frame_contents(struct writer *w,
+					const struct frame *f)
+{
+	uint64_t size = f->at->fp - f->at->sp;
+
+	TRY(encode_uint(&w->buf, size));
+	TRY(put_memory(w, f->at->sp, size));
+	if (w->options->no_contents)
+		mask_frame(w, f, size);
 	return NULL;
 }
 
@@ -181,11 +225,10 @@ static struct err *write_frame(void *arg, const struct frame *f)
 {
 	const struct unwinder *at = f->at;
 	struct writer *w = arg;
-	uint64_t size = at->fp - at->sp;
 
 	TRY(encode_values(&w->buf, TAG_STACK_FRAME, at->sp, f->depth,
-			  f->child_sp, size));
-	TRY(write_memory(w, at->sp, size));
+			  f->child_sp));
+	TRY(write_frame_contents(w, f));
 	TRY(encode_values(&w->buf, at->func.entry, at->pc, at->continpc));
 	w->text.len = 0;
 	TRY(func_name(w->rt, &at->func, &w->text));
@@ -256,13 +299,41 @@ static struct err *write_mask(struct writer *w, const struct data_segment *s)
 	return encode_uint(&w->buf, FIELD_EOL);
 }
 
+/* Leaves the pointers of the part of a segment that was put last: n bytes, at
+ * offset `done` of the segment. */
+static struct err *mask_segment(struct writer *w, const struct data_segment *s,
+				uint64_t done, uint64_t n)
+{
+	cleanup_free uint64_t *bits = calloc(CHUNK / 64 / 8, 8);
+	uint8_t *part = w->buf.v + w->buf.len - n;
+	uint64_t first = done / 8, words = n / 8, known;
+
+	if (!bits)
+		return &err_nomem;
+	known = s->mask_bits > first ? min_u64(words, s->mask_bits - first) : 0;
+	TRY(target_read(w->rt->target, s->mask + first / 8, bits,
+			(known + 7) / 8));
+	for (uint64_t i = 0; i < known / 64 + (known % 64 != 0); i++)
+		bits[i] = le64toh(bits[i]);
+	heapdump_mask(part, bits, 0, known);
+	memset(part + known * 8, 0, n - known * 8);
+	return NULL;
+}
+
 static struct err *write_segment(struct writer *w, enum heapdump_tag tag,
 				 const struct data_segment *s)
 {
 	uint64_t size = s->end - s->start;
 
 	TRY(encode_values(&w->buf, tag, s->start, size));
-	TRY(write_memory(w, s->start, size));
+	for (uint64_t done = 0; done < size; done += CHUNK) {
+		uint64_t n = min_u64(size - done, CHUNK);
+
+		TRY(flush(w));
+		TRY(put_memory(w, s->start + done, n));
+		if (w->options->no_contents)
+			TRY(mask_segment(w, s, done, n));
+	}
 	TRY(write_mask(w, s));
 	return end_record(w);
 }

@@ -37,6 +37,7 @@ enum heapdump_field { FIELD_EOL = 0, FIELD_PTR = 1 };
 
 struct heapdump_options {
 	unsigned int threads; /* 0: as many as are useful */
+	bool no_contents;     /* what is no pointer is written as 0 */
 	/* Called with the bytes of spans that are done; may be NULL. */
 	void (*progress)(void *arg, uint64_t done);
 	void *arg;
@@ -59,5 +60,17 @@ struct err *heapdump_write(struct runtime *rt, struct out_file *out,
  */
 struct err *heapdump_encode_objects(const struct object_batch *batch,
 				    struct buf *out) must_check;
+
+/*
+ * The same with all but pointers, and the type words of objects, written as 0.
+ * Pieces of contents must come with their pointers.
+ */
+struct err *heapdump_encode_pointers(const struct object_batch *batch,
+				     struct buf *out) must_check;
+
+/* Sets those of n words to 0 whose bit, from bit `from` on, is not set; bits
+ * NULL: all. */
+void heapdump_mask(uint8_t *words, const uint64_t *bits, uint64_t from,
+		   uint64_t n);
 
 #endif

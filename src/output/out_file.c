@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 struct out_file {
@@ -18,6 +19,7 @@ struct out_file {
 	bool streamed;	 /* not a regular file of our own */
 	bool force;
 	uint64_t bytes; /* staged ones included */
+	uint64_t max;
 	struct compressor *compressor; /* NULL: as it is */
 	uint8_t *stage;	 /* STAGE_SIZE bytes, on a page's boundary */
 	size_t staged;	 /* bytes in it */
@@ -132,6 +134,7 @@ struct err *out_file_create(const char *path, bool force,
 		return &err_nomem;
 	f->fd = -1;
 	f->force = force;
+	f->max = UINT64_MAX;
 	f->stage = aligned_alloc(STAGE_ALIGN, STAGE_SIZE);
 	if (!f->stage)
 		return &err_nomem;
@@ -171,6 +174,9 @@ static struct err *stage(void *arg, const void *data, size_t n)
 	struct out_file *f = arg;
 	const uint8_t *p = data;
 
+	if (n > f->max - f->bytes)
+		return err_new(ERR_LIMIT, "%s would exceed the size allowed",
+			       f->path);
 	while (n) {
 		size_t part = min_u64(n, STAGE_SIZE - f->staged);
 
@@ -183,6 +189,20 @@ static struct err *stage(void *arg, const void *data, size_t n)
 			TRY(flush_stage(f));
 	}
 	return NULL;
+}
+
+uint64_t out_file_room(const struct out_file *f)
+{
+	struct statvfs fs;
+
+	if (f->streamed || fstatvfs(f->fd, &fs) < 0)
+		return UINT64_MAX;
+	return (uint64_t)fs.f_bavail * fs.f_frsize;
+}
+
+void out_file_limit(struct out_file *f, uint64_t max)
+{
+	f->max = max;
 }
 
 struct err *out_file_compress(struct out_file *f,
@@ -214,22 +234,44 @@ const char *out_file_path(const struct out_file *f)
 	return f->path;
 }
 
+/* rename(), but never over another file. */
+static int rename_new(const char *from, const char *to)
+{
+	if (!renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE))
+		return 0;
+	/* File systems without RENAME_NOREPLACE. */
+	if (errno != EINVAL || link(from, to))
+		return -1;
+	return unlink(from);
+}
+
 /* Gives the file its name; never over another one unless that was asked. */
 static struct err *give_name(struct out_file *f)
 {
-	unsigned int flags = f->force ? 0 : RENAME_NOREPLACE;
+	int failed = f->force ? rename(f->temporary, f->path) :
+				rename_new(f->temporary, f->path);
 
-	if (!renameat2(AT_FDCWD, f->temporary, AT_FDCWD, f->path, flags))
+	if (!failed)
 		return NULL;
 	if (errno == EEXIST)
 		return err_new(ERR_EXISTS, "%s has come to exist meanwhile",
 			       f->path);
-	/* File systems without RENAME_NOREPLACE. */
-	if (errno == EINVAL && !link(f->temporary, f->path)) {
-		unlink(f->temporary);
-		return NULL;
-	}
 	return err_os(errno, "renaming %s to %s", f->temporary, f->path);
+}
+
+/* The name, too, is to be on the disk; where it can't be made sure of, the file
+ * is whole all the same. */
+static void sync_folder(const struct out_file *f)
+{
+	int length = folder_length(f->path);
+	cleanup_free char *folder = length ? strndup(f->path, (size_t)length) :
+					     strdup(".");
+	cleanup_close int fd = -1;
+
+	if (folder)
+		fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0)
+		fsync(fd);
 }
 
 struct err *out_file_commit(struct out_file *f)
@@ -250,5 +292,6 @@ struct err *out_file_commit(struct out_file *f)
 	TRY(give_name(f));
 	free(f->temporary);
 	f->temporary = NULL;
+	sync_folder(f);
 	return NULL;
 }

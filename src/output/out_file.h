@@ -31,6 +31,15 @@ struct err *out_file_create(const char *path, bool force,
 struct err *out_file_compress(struct out_file *f,
 			      struct compression_choice choice) must_check;
 
+/*
+ * Room for the file, in bytes: of its file system; UINT64_MAX where that can't
+ * be told, or it is no file.
+ */
+uint64_t out_file_room(const struct out_file *f);
+
+/* Has every write that would make the file larger than max bytes fail. */
+void out_file_limit(struct out_file *f, uint64_t max);
+
 /* Writes all n bytes, or fails: a short write is an error. */
 struct err *out_file_write(struct out_file *f, const void *data,
 			   size_t n) must_check;

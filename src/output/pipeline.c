@@ -51,13 +51,14 @@ static bool take(struct pipeline *p, struct object_window *window,
 	return more;
 }
 
-/* Adds up a batch; objects in pieces count with their first. */
+/* Adds up a batch; an object in pieces counts with the first of each kind. */
 static void count(struct pipeline *p, const struct object_batch *b)
 {
 	const struct span_table *t = &p->rt->spans;
 
 	p->totals.unreadable += b->unreadable;
-	p->totals.untyped += b->untyped;
+	if (!b->window->offset)
+		p->totals.untyped += b->untyped;
 	if (b->window->kind == WINDOW_POINTERS)
 		return;
 	if (b->window->kind == WINDOW_CONTENTS)

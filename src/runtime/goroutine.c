@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/goroutine.h"
 
+#include "runtime/list_guard.h"
 #include "runtime/running.h"
 #include "runtime/runtime.h"
 
@@ -9,9 +10,8 @@
 
 enum { MAX_G = 1024 }; /* bytes of a g */
 
-/* Longer lists are circles. */
+/* More are not believed. */
 #define MAX_GOROUTINES (1ull << 32)
-#define MAX_LIST (1u << 24)
 
 static struct err *endless(const char *what, uint64_t addr)
 {
@@ -205,8 +205,9 @@ struct err *defer_each(struct runtime *rt, const struct goroutine *g,
 	const struct layout *l = &rt->layout;
 
 	struct defer d = { .goroutine = g->addr, .link = g->defer };
-	for (uint32_t n = 0; d.link; n++) {
-		if (n == MAX_LIST)
+	struct list_guard guard = {};
+	while (d.link) {
+		if (list_circles(&guard, d.link))
 			return endless("defers", g->addr);
 		d.addr = d.link;
 		d.code = 0;
@@ -228,8 +229,9 @@ struct err *panic_each(struct runtime *rt, const struct goroutine *g,
 	const struct layout *l = &rt->layout;
 
 	struct panic p = { .goroutine = g->addr, .link = g->panic };
-	for (uint32_t n = 0; p.link; n++) {
-		if (n == MAX_LIST)
+	struct list_guard guard = {};
+	while (p.link) {
+		if (list_circles(&guard, p.link))
 			return endless("panics", g->addr);
 		p.addr = p.link;
 		uint64_t eface = p.addr + l->_panic.arg.offset;
@@ -248,12 +250,13 @@ struct err *os_thread_each(struct runtime *rt,
 			   void *arg)
 {
 	const struct layout *l = &rt->layout;
+	struct list_guard guard = {};
 	struct os_thread t;
 	uint64_t next;
 
 	TRY(rt_var(rt, &l->var.allm, &next));
-	for (uint32_t n = 0; next; n++) {
-		if (n == MAX_LIST)
+	while (next) {
+		if (list_circles(&guard, next))
 			return endless("links", next);
 		t.addr = next;
 		TRY(rt_field(rt, next, &l->m.id, &t.id));

@@ -2,6 +2,7 @@
 #include "runtime/memprof.h"
 
 #include "base/vec.h"
+#include "runtime/list_guard.h"
 #include "runtime/runtime.h"
 
 #include <inttypes.h>
@@ -9,8 +10,6 @@
 enum {
 	MAX_DEPTH = 4096, /* frames of a stack; the runtime keeps up to 1024 */
 };
-
-#define MAX_BUCKETS (1u << 26)
 
 typedef VEC(uint64_t) pc_vec;
 
@@ -55,12 +54,13 @@ each_bucket(struct runtime *rt, pc_vec *stack,
 	    struct err *(*fn)(void *, const struct memprof_bucket *), void *arg)
 {
 	const struct layout *l = &rt->layout;
+	struct list_guard guard = {};
 	struct memprof_bucket b;
 	uint64_t next;
 
 	TRY(rt_var(rt, &l->var.mbuckets, &next));
-	for (uint32_t n = 0; next; n++) {
-		if (n == MAX_BUCKETS)
+	while (next) {
+		if (list_circles(&guard, next))
 			return err_new(ERR_FORMAT,
 				       "the memory profile does not end");
 		TRY(err_wrap(read_bucket(rt, next, stack, &b),

@@ -232,6 +232,20 @@ static uint64_t heap_goal(const struct layout *l, const struct pacer *p)
 	return goal;
 }
 
+struct err *memstats_heap_alloc(struct runtime *rt, uint64_t *out)
+{
+	const struct layout *l = &rt->layout;
+	uint64_t at = l->var.gcController.addr;
+	uint8_t alloc[8], freed[8];
+
+	TRY(target_read(rt->target, at + l->gcController.totalAlloc.offset,
+			alloc, sizeof(alloc)));
+	TRY(target_read(rt->target, at + l->gcController.totalFree.offset,
+			freed, sizeof(freed)));
+	*out = load_le(alloc, 8) - load_le(freed, 8);
+	return NULL;
+}
+
 /* ---- the whole ----------------------------------------------------------- */
 
 /* Members of memstats that are told as they are. */

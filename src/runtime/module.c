@@ -2,13 +2,13 @@
 #include "runtime/module.h"
 
 #include "elf/pclntab.h"
+#include "runtime/list_guard.h"
 #include "runtime/runtime.h"
 
 #include <inttypes.h>
 #include <string.h>
 
 enum {
-	MAX_MODULES = 4096,
 	MAX_TEXT_SECTIONS = 4096,
 	MAX_FUNC = 128, /* bytes of a runtime._func */
 };
@@ -133,11 +133,12 @@ struct err *module_table_load(struct runtime *rt)
 	const struct layout *l = &rt->layout;
 	struct module_table *t = &rt->modules;
 	uint64_t addr = l->var.firstmoduledata.addr;
+	struct list_guard guard = {};
 
 	while (addr) {
 		uint64_t bad;
 
-		if (t->list.len >= MAX_MODULES)
+		if (list_circles(&guard, addr))
 			return err_new(ERR_FORMAT, "their chain does not end");
 		TRY(rt_field(rt, addr, &l->moduledata.bad, &bad));
 		if (!bad) {

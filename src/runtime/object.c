@@ -8,7 +8,7 @@
 
 enum {
 	BITMAP_WORDS = WINDOW_BYTES / 8 / 64, /* a bit a word of a window */
-	MAX_SLOTS = 1024,		      /* smallest slots in a page */
+	MAX_SLOTS = SPAN_SLOTS,
 	SLOT_WORDS = MAX_SLOTS / 64,
 };
 
@@ -290,6 +290,8 @@ static struct err *read_piece(struct object_reader *r,
 	}
 	if (!r->wants.contents)
 		return NULL;
+	if (r->wants.pointers_of_pieces)
+		TRY(pointer_reader_piece(r->pointers, b, r->bitmap));
 	b->piece = r->contents;
 	struct read_range range = { s->base + window->offset, b->len,
 				    r->contents, false };

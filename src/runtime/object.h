@@ -67,6 +67,7 @@ struct span_objects {
 	/* A bit a word of the span's memory; only those of allocated slots
 	 * mean something. NULL: no pointers. */
 	const uint64_t *pointers;
+	bool headers; /* the first word of a slot is the address of its type */
 };
 
 /* A window's objects; valid until the reader reads the next one. */
@@ -80,17 +81,22 @@ struct object_batch {
 	uint64_t len;		/* of the piece; it may exceed the object */
 	bool allocated;		/* false: there is nothing to write */
 	const uint8_t *piece;	/* WINDOW_CONTENTS: len bytes */
-	const uint64_t *pointers; /* WINDOW_POINTERS: a bit a word, or NULL */
+	/* WINDOW_POINTERS, and WINDOW_CONTENTS with pointers_of_pieces: a bit
+	 * a word of the piece, or NULL. */
+	const uint64_t *pointers;
 	bool last;		/* of the object's pointers */
 
 	/* What is not certain. */
 	uint64_t unreadable; /* bytes, taken for 0 */
-	uint64_t untyped;    /* objects whose pointers are not known */
+	uint64_t untyped;    /* objects whose pointers are not known; every
+			      * piece of a large one says so */
 };
 
 /* What a reader is to fill in. */
 struct object_wants {
 	bool contents, pointers;
+	/* Pieces of contents come with their pointers too, to be told apart. */
+	bool pointers_of_pieces;
 };
 
 struct object_reader;

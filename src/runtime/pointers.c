@@ -178,7 +178,7 @@ static void copy_span_bits(struct pointer_reader *r,
 
 static struct err *read_headers(struct pointer_reader *r,
 				struct object_batch *b,
-				const struct span_objects *o, uint64_t *bitmap)
+				struct span_objects *o, uint64_t *bitmap)
 {
 	uint64_t header =
 		(uint64_t)r->rt->layout.konst.mallocHeaderSize.value;
@@ -190,11 +190,14 @@ static struct err *read_headers(struct pointer_reader *r,
 		if (!word_bit(o->allocated, i))
 			continue;
 		type = load_le(o->contents + i * o->elemsize, WORD);
+		if (!type) /* it is just being made */
+			continue;
 		struct err *e = mask_of(r, type);
 		if (e) {
 			TRY(tolerate(b, e));
 			continue;
 		}
+		o->headers = true;
 		tile(bitmap, i * words + skip, &r->last.mask, 0, words - skip);
 	}
 	return NULL;
@@ -230,7 +233,7 @@ static struct err *read_large(struct pointer_reader *r, struct object_batch *b,
 
 static struct err *span_by_headers(struct pointer_reader *r,
 				   struct object_batch *b,
-				   const struct span_objects *o,
+				   struct span_objects *o,
 				   uint64_t *bitmap)
 {
 	if (!span_sizeclass(o->span))
@@ -328,24 +331,23 @@ static struct err *find_piece_end(struct pointer_reader *r,
 				  const struct object_batch *b)
 {
 	const struct span *s = b->spans[0].span;
-	uint64_t bytes = span_bytes(&r->rt->spans, s);
+	uint64_t bytes = span_bytes(&r->rt->spans, s), end = b->size;
 
 	if (r->piece_base == s->base)
 		return NULL;
-	r->piece_base = s->base;
-	r->piece_end = b->size;
-	for (uint64_t at = 0; at < bytes; at += WINDOW_BYTES) {
+	for (uint64_t at = 0; at < end; at += WINDOW_BYTES) {
 		uint64_t len = min_u64(bytes - at, WINDOW_BYTES);
 
 		TRY(read_raw(r, s->base + at, len, r->raw, r->no_more));
 		for (uint64_t w = 0; w < len / WORD / 64; w++) {
 			if (!bit_get(r->no_more, w))
 				continue;
-			r->piece_end = min_u64(b->size,
-					       at + (w + 1) * 64 * WORD);
-			return NULL;
+			end = min_u64(end, at + (w + 1) * 64 * WORD);
+			break;
 		}
 	}
+	r->piece_base = s->base;
+	r->piece_end = end;
 	return NULL;
 }
 

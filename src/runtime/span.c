@@ -145,7 +145,8 @@ static struct err *check_geometry(const struct span_table *t,
 	if (span_sizeclass(s) >= t->size_classes)
 		return not_a_span(addr, "an unknown size class");
 	if (!elemsize || elemsize > span_bytes(t, s) ||
-	    nelems > span_bytes(t, s) / elemsize)
+	    nelems > span_bytes(t, s) / elemsize ||
+	    (nelems > 1 && !span_sizeclass(s)))
 		return not_a_span(addr, "more slots than memory");
 	if (span_sizeclass(s) && elemsize != t->size_class[span_sizeclass(s)])
 		return not_a_span(addr, "a slot size not of its class");
@@ -161,6 +162,8 @@ static struct err *add_span(struct runtime *rt, uint64_t addr,
 	uint64_t nelems = field(&l->mspan.nelems, bytes);
 	uint64_t freeindex = field(&l->mspan.freeindex, bytes);
 	uint64_t elemsize = field(&l->mspan.elemsize, bytes);
+	uint64_t base = field(&l->mspan.startAddr, bytes), bits;
+	uint64_t npages = field(&l->mspan.npages, bytes);
 	uint8_t flags;
 
 	if (field(&l->mspan.state, bytes) != (uint64_t)l->konst.mSpanInUse.value)
@@ -172,19 +175,23 @@ static struct err *add_span(struct runtime *rt, uint64_t addr,
 		flags |= SPAN_USER_ARENA;
 	if (has_inline_marks(l, elemsize))
 		flags |= SPAN_INLINE_MARKS;
+	bits = field(flags & SPAN_UNSWEPT ? &l->mspan.gcmarkBits :
+					    &l->mspan.allocBits,
+		     bytes);
 	struct span s = {
-		.base = field(&l->mspan.startAddr, bytes),
+		.base = base,
 		.spanclass = field(&l->mspan.spanclass, bytes),
 		.flags = flags,
 		.mspan = addr,
 		.freeindex = freeindex,
-		.bits = field(flags & SPAN_UNSWEPT ? &l->mspan.gcmarkBits :
-						     &l->mspan.allocBits,
-			      bytes),
+		.bits = bits,
 		.nelems = nelems,
-		.npages = (uint32_t)field(&l->mspan.npages, bytes),
+		.npages = (uint32_t)npages,
 	};
-	if (nelems > UINT16_MAX || freeindex > nelems)
+	/* What the bit-fields of s can't hold, included. */
+	if ((base | bits | addr) >> 48 || npages > UINT32_MAX)
+		return not_a_span(addr, "no memory");
+	if (nelems > SPAN_SLOTS || freeindex > nelems)
 		return not_a_span(addr, "impossible counts");
 	TRY(check_geometry(t, &s, addr, nelems, elemsize));
 	t->bytes += span_bytes(t, &s);

@@ -45,6 +45,10 @@ struct arena {
 	uint64_t heap_arena; /* address of its heapArena */
 };
 
+/* No span has more: a page of the smallest slots
+ * (internal/runtime/gc:MaxObjsPerSpan). */
+enum { SPAN_SLOTS = 1024 };
+
 struct span_table {
 	VEC(struct span) list; /* in use, in the order of mheap_.allspans */
 	VEC(struct arena) arenas; /* by address */

@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/special.h"
 
+#include "runtime/list_guard.h"
 #include "runtime/runtime.h"
 
 #include <inttypes.h>
 
-/* A span has at most some specials a slot; a list that exceeds this is a
- * circle. */
-enum {
-	MAX_SPECIALS = 1 << 20,
-	MAX_SPECIAL = 64, /* bytes of a runtime.special */
-};
+enum { MAX_SPECIAL = 64 }; /* bytes of a runtime.special */
 
 /* Calls fn for each special of one kind, with its address and its object's. */
 static struct err *
@@ -20,14 +16,15 @@ span_specials(struct runtime *rt, const struct span *s, int64_t kind,
 	      void *arg)
 {
 	const struct layout *l = &rt->layout;
+	struct list_guard guard = {};
 	uint64_t special;
 
 	TRY(rt_field(rt, s->mspan, &l->mspan.specials, &special));
-	for (int n = 0; special; n++) {
+	while (special) {
 		uint64_t offset;
 		uint8_t bytes[MAX_SPECIAL];
 
-		if (n == MAX_SPECIALS)
+		if (list_circles(&guard, special))
 			return err_new(ERR_FORMAT,
 				       "the specials of span %#" PRIx64
 				       " do not end",
@@ -116,13 +113,14 @@ queued_finalizer_each(struct runtime *rt,
 	const struct layout *l = &rt->layout;
 	struct finalizer_sink sink = { fn, arg };
 	uint64_t room = l->finBlock.fin.width / l->finalizer.struct_size;
+	struct list_guard guard = {};
 	uint64_t block;
 
 	TRY(rt_var(rt, &l->var.allfin, &block));
-	for (int n = 0; block; n++) {
+	while (block) {
 		uint64_t count;
 
-		if (n == MAX_SPECIALS)
+		if (list_circles(&guard, block))
 			return err_new(ERR_FORMAT,
 				       "the queue of finalizers does not end");
 		TRY(rt_field(rt, block, &l->finBlock.cnt, &count));

@@ -14,6 +14,9 @@ enum {
 
 /* Types that exceed this are not believed. */
 #define MAX_TYPE_SIZE (1ull << 40)
+/* Nor are masks for more bytes than the heap has; for what lies elsewhere, for
+ * more than these. */
+#define MAX_MASKED (1ull << 30)
 /* Nor are names. */
 #define MAX_NAME (1u << 20)
 
@@ -103,18 +106,18 @@ static struct err *name_at(struct runtime *rt, uint64_t type, uint32_t offset,
 	uint8_t head[11];
 	uint64_t len;
 
-	/* Types made by reflection have names in reflectOffs; no such type is
-	 * written to a dump yet. */
+	/* Types made by reflection have their names in reflectOffs. */
 	if (offset == 0 || !m)
 		return NULL;
 	uint64_t addr = m->types + offset;
-	if (addr + sizeof(head) > m->etypes)
+	if (addr >= m->etypes)
 		return err_new(ERR_FORMAT,
 			       "the type at %#" PRIx64 " has its name outside "
 			       "its module",
 			       type);
-	TRY(rt_read(rt, addr, head, sizeof(head)));
-	cursor_init(&c, "type name", head + 1, sizeof(head) - 1, addr + 1);
+	size_t n = min_u64(sizeof(head), m->etypes - addr);
+	TRY(rt_read(rt, addr, head, n));
+	cursor_init(&c, "type name", head + 1, n - 1, addr + 1);
 	TRY(cursor_uvarint(&c, &len));
 	if (len > MAX_NAME)
 		return err_new(ERR_FORMAT,
@@ -241,20 +244,18 @@ static struct err *build(struct builder *b, const struct type_info *type,
 			 uint64_t to, int depth);
 
 /* An element or field at word to; without pointers there is nothing to do. */
-static struct err *build_part(struct builder *b, uint64_t addr, uint64_t to,
-			      int depth)
+static struct err *build_part(struct builder *b, const struct type_info *part,
+			      uint64_t to, int depth)
 {
-	struct runtime *rt = b->table->rt;
-	struct type_info type;
+	uint64_t words = part->ptr_bytes / b->table->rt->arch->ptr_size;
 
-	TRY(read_type(rt, &b->table->cache, addr, &type));
-	if (!type.ptr_bytes)
+	if (!words)
 		return NULL;
-	if (to + type.ptr_bytes / rt->arch->ptr_size > b->mask->nwords)
+	if (to + words > b->mask->nwords)
 		return err_new(ERR_FORMAT,
 			       "a part of type %#" PRIx64 " lies outside it",
-			       addr);
-	return build(b, &type, to, depth + 1);
+			       part->addr);
+	return build(b, part, to, depth + 1);
 }
 
 static struct err *build_array(struct builder *b, const struct type_info *type,
@@ -273,8 +274,8 @@ static struct err *build_array(struct builder *b, const struct type_info *type,
 	if (!info.size || len > type->size / info.size)
 		return err_new(ERR_FORMAT, "no array type at %#" PRIx64,
 			       type->addr);
-	for (uint64_t i = 0; i < len; i++)
-		TRY(build_part(b, elem,
+	for (uint64_t i = 0; info.ptr_bytes && i < len; i++)
+		TRY(build_part(b, &info,
 			       to + i * (info.size / b->table->rt->arch->ptr_size),
 			       depth));
 	return NULL;
@@ -287,7 +288,7 @@ static struct err *build_struct(struct builder *b,
 	const struct layout *l = &b->table->rt->layout;
 	struct read_cache *cache = &b->table->cache;
 	uint64_t at = type->addr + l->structtype.Fields.offset;
-	uint64_t fields, len;
+	uint64_t fields, len, end = 0;
 
 	TRY(cache_read_uint(cache, at + l->slice.array.offset, 8, &fields));
 	TRY(cache_read_uint(cache, at + l->slice.len.offset, 8, &len));
@@ -296,13 +297,24 @@ static struct err *build_struct(struct builder *b,
 			       type->addr);
 	for (uint64_t i = 0; i < len; i++) {
 		uint64_t f = fields + i * l->structfield.struct_size;
+		struct type_info info;
 		uint64_t typ, offset;
 
 		TRY(cache_read_uint(cache, f + l->structfield.Typ.offset, 8,
 				    &typ));
 		TRY(cache_read_uint(cache, f + l->structfield.Offset.offset, 8,
 				    &offset));
-		TRY(build_part(b, typ, to + offset / b->table->rt->arch->ptr_size,
+		TRY(read_type(b->table->rt, cache, typ, &info));
+		/* In order and disjoint: or a type inside itself would take
+		 * for ever. */
+		if (offset < end || offset > type->size ||
+		    info.size > type->size - offset)
+			return err_new(ERR_FORMAT,
+				       "no struct type at %#" PRIx64,
+				       type->addr);
+		end = offset + info.size;
+		TRY(build_part(b, &info,
+			       to + offset / b->table->rt->arch->ptr_size,
 			       depth));
 	}
 	return NULL;
@@ -352,6 +364,8 @@ static struct err *make_mask(struct type_table *t, uint64_t addr,
 	};
 	if (!type.size)
 		return err_new(ERR_FORMAT, "type %#" PRIx64 " has no size", addr);
+	if (type.ptr_bytes > max_u64(t->rt->spans.bytes, MAX_MASKED))
+		return err_new(ERR_FORMAT, "no type at %#" PRIx64, addr);
 	cleanup_free uint64_t *bits = calloc(mask.nwords / 64 + 1, 8);
 	if (!bits)
 		return &err_nomem;
