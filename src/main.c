@@ -6,11 +6,13 @@
 #include "capture.h"
 #include "options.h"
 #include "output/heapdump.h"
+#include "output/summary.h"
 #include "progress.h"
 #include "runtime/memstats.h"
 #include "target/live.h"
 #include "units.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -199,36 +201,73 @@ static void closing_line(const struct out_file *out, const struct target *t,
 		 format_duration(pause, t->pause_ns));
 }
 
-static struct err *run(const struct options *o, enum exit_status *status)
+static struct err *stop(const struct options *o, struct target *target,
+			struct runtime *rt, struct capture *capture)
 {
-	cleanup_target struct target *target = NULL;
-	cleanup_runtime struct runtime *rt = NULL;
+	if (target_interrupted)
+		return err_new(ERR_INTERRUPTED, "interrupted");
+	TRY(capture_stop(target, rt, o->max_wait, capture));
+	log_verbose("stopped %zu threads at try %u; %zu spans in use; "
+		    "unwinding by %s",
+		    target->thread_count, capture->tries, rt->spans.list.len,
+		    rt->lib ? "libunwind" : "the runtime's rules");
+	return NULL;
+}
+
+static struct err *dump(const struct options *o, struct target *target,
+			struct runtime *rt, enum exit_status *status)
+{
 	cleanup_out_file struct out_file *out = NULL;
 	struct heapdump_result result;
 	struct capture capture;
 
-	TRY(live_open(o->pid, &target));
-	TRY(runtime_open(target, &rt));
-	rt->no_libunwind = o->no_libunwind;
-	log_verbose("%s (process %d), built by %s", target->exe_name, o->pid,
-		    rt->release);
 	TRY(open_output(o, target, &out));
 	if (out_file_streamed(out))
 		release_signals();
-	if (target_interrupted)
-		return err_new(ERR_INTERRUPTED, "interrupted");
 	TRY(check_room(o, rt, out));
-	TRY(capture_stop(target, rt, o->max_wait, &capture));
-	log_verbose("stopped %zu threads at try %u; %zu spans in use; "
-		    "unwinding by %s",
-		    target->thread_count, capture.tries, rt->spans.list.len,
-		    rt->lib ? "libunwind" : "the runtime's rules");
+	TRY(stop(o, target, rt, &capture));
 	TRY(write_dump(o, rt, out, &result));
 	TRY(out_file_commit(out));
 	*status = warn_incomplete(&capture, &result) ? EXIT_INCOMPLETE :
 						       EXIT_WHOLE;
 	closing_line(out, target, &result);
 	return NULL;
+}
+
+static struct err *summarize(const struct options *o, struct target *target,
+			     struct runtime *rt, enum exit_status *status)
+{
+	cleanup_summary struct summary *summary = NULL;
+	struct capture capture;
+	char pause[UNITS_MAX];
+
+	TRY(stop(o, target, rt, &capture));
+	TRY(summary_read(rt, &summary));
+	TRY(target_resume(target));
+	printf("%s (process %d), built by %s\n\n", target->exe_name, o->pid,
+	       rt->release);
+	summary_print(summary, stdout);
+	if (fflush(stdout))
+		return err_os(errno, "writing standard output");
+	*status = warn_incomplete(&capture, summary_result(summary)) ?
+			  EXIT_INCOMPLETE :
+			  EXIT_WHOLE;
+	log_info("paused %s", format_duration(pause, target->pause_ns));
+	return NULL;
+}
+
+static struct err *run(const struct options *o, enum exit_status *status)
+{
+	cleanup_target struct target *target = NULL;
+	cleanup_runtime struct runtime *rt = NULL;
+
+	TRY(live_open(o->pid, &target));
+	TRY(runtime_open(target, &rt));
+	rt->no_libunwind = o->no_libunwind;
+	log_verbose("%s (process %d), built by %s", target->exe_name, o->pid,
+		    rt->release);
+	return o->summary ? summarize(o, target, rt, status) :
+			    dump(o, target, rt, status);
 }
 
 /* Dies by the signal that was caught, so that our parent sees it. */

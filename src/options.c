@@ -16,6 +16,7 @@ enum {
 	KEY_MAX_SIZE,
 	KEY_MAX_WAIT,
 	KEY_NO_CONTENTS,
+	KEY_SUMMARY,
 	KEY_UNWIND,
 	DEFAULT_MAX_WAIT = 2000, /* ms */
 };
@@ -26,6 +27,8 @@ static const struct argp_option options[] = {
 	  "Write to FILE; - is standard output (default: "
 	  "EXE.PID.YYYYMMDDTHHMMSS.heapdump)",
 	  0 },
+	{ "summary", KEY_SUMMARY, NULL, 0,
+	  "Write no file, but print what the heap holds", 0 },
 	{ "format", 'f', "KIND", 0, "What to write: heapdump (the default)", 0 },
 	{ "compress", 'z', "KIND", 0,
 	  "Compress by gzip or zstd; KIND:LEVEL chooses a level", 0 },
@@ -141,6 +144,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_NO_CONTENTS:
 		o->no_contents = true;
 		return 0;
+	case KEY_SUMMARY:
+		o->summary = true;
+		return 0;
 	case KEY_UNWIND:
 		o->no_libunwind = !strcmp(arg, "rules");
 		if (!o->no_libunwind && strcmp(arg, "libunwind"))
@@ -159,6 +165,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_END:
 		if (!o->pid)
 			argp_error(state, "which process? PID is missing");
+		if (o->summary && o->output)
+			argp_error(state, "--summary writes no file: -o "
+					  "makes no sense with it");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;

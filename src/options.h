@@ -18,6 +18,7 @@ struct options {
 	bool force;
 	uint64_t max_size;    /* --max-size, bytes; 0: any */
 	struct compression_choice compress; /* -z */
+	bool summary;	       /* --summary */
 	bool no_contents;      /* --no-contents */
 	unsigned int max_wait; /* ms to wait for a clean moment */
 	bool no_libunwind;     /* --unwind=rules */
