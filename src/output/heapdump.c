@@ -214,7 +214,9 @@ static struct err *write_frame_contents(struct writer *w,
 	uint64_t size = f->at->fp - f->at->sp;
 
 	TRY(encode_uint(&w->buf, size));
-	TRY(put_memory(w, f->at->sp, size));
+	TRY(buf_reserve(&w->buf, size));
+	TRY(rt_read(w->rt, f->at->sp, w->buf.v + w->buf.len, size));
+	w->buf.len += size;
 	if (w->options->no_contents)
 		mask_frame(w, f, size);
 	return NULL;

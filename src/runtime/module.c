@@ -21,6 +21,8 @@ void module_table_deinit(struct module_table *t)
 	for (size_t i = 0; i < t->list.len; i++)
 		vec_deinit(&t->list.v[i].sections);
 	vec_deinit(&t->list);
+	free(t->found);
+	t->found = NULL;
 }
 
 static struct err *read_table(struct runtime *rt, uint64_t module,
@@ -265,7 +267,7 @@ static struct err *search_ftab(struct runtime *rt, const struct module *m,
 			funcoff);
 }
 
-struct err *func_find(struct runtime *rt, uint64_t pc, struct func *out)
+static struct err *find(struct runtime *rt, uint64_t pc, struct func *out)
 {
 	const struct module *m = module_of_pc(rt, pc);
 	uint64_t offset, funcoff;
@@ -275,6 +277,26 @@ struct err *func_find(struct runtime *rt, uint64_t pc, struct func *out)
 		return NULL;
 	TRY(search_ftab(rt, m, offset, &funcoff));
 	return read_func(rt, m, funcoff, out);
+}
+
+struct err *func_find(struct runtime *rt, uint64_t pc, struct func *out)
+{
+	struct module_table *t = &rt->modules;
+	struct func func;
+
+	if (!t->found)
+		t->found = calloc(FOUND_FUNCS, sizeof(*t->found));
+	if (!t->found)
+		return &err_nomem;
+	/* Fibonacci hashing: neighbours go apart. */
+	struct found_func *slot =
+		&t->found[pc * 0x9e3779b97f4a7c15ull >> 55 & (FOUND_FUNCS - 1)];
+	if (!pc || slot->pc != pc) {
+		TRY(find(rt, pc, &func));
+		*slot = (struct found_func){ pc, func };
+	}
+	*out = slot->func;
+	return NULL;
 }
 
 struct err *func_name(struct runtime *rt, const struct func *f,

@@ -44,21 +44,6 @@ struct module {
 	VEC(struct text_section) sections; /* empty: a single one */
 };
 
-struct module_table {
-	/* In the runtime's order; the first is firstmoduledata. */
-	VEC(struct module) list;
-};
-
-/* Reads the chain of modules. ERR_FORMAT says which module is damaged. */
-struct err *module_table_load(struct runtime *rt) must_check;
-void module_table_deinit(struct module_table *t);
-
-/* The module whose functions cover pc, or NULL. */
-const struct module *module_of_pc(const struct runtime *rt, uint64_t pc);
-
-/* The module whose type data covers addr, or NULL (made by reflection). */
-const struct module *module_of_type(const struct runtime *rt, uint64_t addr);
-
 /* A function, from its runtime._func. */
 struct func {
 	const struct module *module;
@@ -70,6 +55,30 @@ struct func {
 	uint8_t id;   /* FuncID_* */
 	uint8_t flag;
 };
+
+/* Goroutines stand at the same places: what was found for some pcs. */
+enum { FOUND_FUNCS = 512 };
+
+struct found_func {
+	uint64_t pc; /* 0: none */
+	struct func func;
+};
+
+struct module_table {
+	/* In the runtime's order; the first is firstmoduledata. */
+	VEC(struct module) list;
+	struct found_func *found; /* FOUND_FUNCS, by pc */
+};
+
+/* Reads the chain of modules. ERR_FORMAT says which module is damaged. */
+struct err *module_table_load(struct runtime *rt) must_check;
+void module_table_deinit(struct module_table *t);
+
+/* The module whose functions cover pc, or NULL. */
+const struct module *module_of_pc(const struct runtime *rt, uint64_t pc);
+
+/* The module whose type data covers addr, or NULL (made by reflection). */
+const struct module *module_of_type(const struct runtime *rt, uint64_t addr);
 
 /*
  * The function that holds pc; out->addr is 0 if there is none.
