@@ -209,8 +209,25 @@ static struct err *fill(const struct questions *q, struct layout *out)
 	return NULL;
 }
 
+/* The separate debug file: as this system has it, or as the target's own. */
+static struct err *find_debug_file(const struct elf_file *exe,
+				   const char *root, char **out)
+{
+	cleanup_free char *folder = NULL;
+
+	TRY(elf_file_debug_path(exe, out));
+	if (*out || !root)
+		return NULL;
+	if (asprintf(&folder, "%s/usr/lib/debug", root) < 0) {
+		folder = NULL;
+		return &err_nomem;
+	}
+	return elf_file_debug_path_in(exe, folder, out);
+}
+
 /* From exe's own DWARF, else from its separate debug file. */
-static struct err *resolve(const struct elf_file *exe, struct questions *q)
+static struct err *resolve(const struct elf_file *exe, const char *root,
+			   struct questions *q)
 {
 	cleanup_free char *debug_path = NULL;
 	cleanup_err struct err *own =
@@ -219,7 +236,7 @@ static struct err *resolve(const struct elf_file *exe, struct questions *q)
 
 	if (!own || own->code != ERR_MISSING)
 		return steal(&own);
-	TRY(elf_file_debug_path(exe, &debug_path));
+	TRY(find_debug_file(exe, root, &debug_path));
 	if (!debug_path)
 		return err_hint(
 			steal(&own),
@@ -229,7 +246,8 @@ static struct err *resolve(const struct elf_file *exe, struct questions *q)
 	return dwarf_names_resolve(debug_path, q->names.v, q->names.len);
 }
 
-struct err *layout_resolve(const struct elf_file *exe, struct layout *out)
+struct err *layout_resolve(const struct elf_file *exe, const char *root,
+			   struct layout *out)
 {
 	cleanup(questions_deinit) struct questions q = {};
 	struct layout layout = {};
@@ -237,7 +255,7 @@ struct err *layout_resolve(const struct elf_file *exe, struct layout *out)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		if (rows[i].kind != ROW_MEMBER)
 			TRY(ask(&q, i));
-	TRY(resolve(exe, &q));
+	TRY(resolve(exe, root, &q));
 	TRY(fill(&q, &layout));
 	*out = layout;
 	return NULL;

@@ -86,12 +86,13 @@ struct layout {
 };
 
 /*
- * Resolves all names from the DWARF of exe, or of its separate debug file.
+ * Resolves all names from the DWARF of exe, or of its separate debug file, which
+ * is looked for below root too, where the target has its own (else NULL).
  * Variables keep their addresses of the file. Errors: ERR_MISSING, naming
  * what is required and not there (or: no DWARF at all); those of
  * elf/dwarf_names.h.
  */
-struct err *layout_resolve(const struct elf_file *exe,
+struct err *layout_resolve(const struct elf_file *exe, const char *root,
 			   struct layout *out) must_check;
 
 /* Adds the load bias to every variable. */

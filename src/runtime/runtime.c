@@ -46,7 +46,7 @@ static struct err *open_exe(struct runtime *rt)
 	TRY(elf_file_open(rt->target->exe_path, &exe));
 	TRY(buildinfo_read(exe, &info));
 	TRY(check_release(info.go_version));
-	TRY(layout_resolve(exe, &rt->layout));
+	TRY(layout_resolve(exe, rt->target->root_path, &rt->layout));
 	TRY(elf_file_bias(exe, rt->target->at_phdr, &rt->bias));
 	layout_relocate(&rt->layout, rt->bias);
 	layout_absent(&rt->layout, log_absent, NULL);

@@ -152,18 +152,23 @@ static struct err *open_parts(struct live *l, const struct attach_facts *f,
 			      pid_t tid)
 {
 	struct target *t = &l->base;
-	char link[PROC_NAME_MAX] = "exe";
+	char exe[PROC_NAME_MAX] = "exe", link[PROC_NAME_MAX];
 	int refused = memory_probe(tid);
 
 	if (refused == EPERM || refused == EACCES)
 		TRY(attach_facts_explain(f));
 	if (tid != t->pid)
-		proc_task_name(link, tid, "exe");
-	if (asprintf(&t->exe_path, "/proc/%d/%s", t->pid, link) < 0) {
+		proc_task_name(exe, tid, "exe");
+	if (asprintf(&t->exe_path, "/proc/%d/%s", t->pid, exe) < 0) {
 		t->exe_path = NULL;
 		return &err_nomem;
 	}
-	t->exe_name = make_exe_name(&l->proc, link, f->target.name);
+	proc_task_name(link, tid, "root");
+	if (asprintf(&t->root_path, "/proc/%d/%s", t->pid, link) < 0) {
+		t->root_path = NULL;
+		return &err_nomem;
+	}
+	t->exe_name = make_exe_name(&l->proc, exe, f->target.name);
 	if (!t->exe_name)
 		return &err_nomem;
 	TRY(check_machine(t));

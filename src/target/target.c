@@ -104,6 +104,7 @@ void target_close(struct target *t)
 	err_free(target_resume(t));
 	forget_stop(t);
 	free(t->exe_path);
+	free(t->root_path);
 	free(t->exe_name);
 	t->ops->close(t);
 }

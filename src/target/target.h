@@ -83,6 +83,7 @@ struct target {
 	const struct arch *arch;
 	pid_t pid;	  /* 0 if unknown */
 	char *exe_path;	  /* opens the executable ("/proc/PID/exe"); owned */
+	char *root_path;  /* its root folder ("/proc/PID/root"), or NULL; owned */
 	char *exe_name;	  /* its name for people, without folders; owned */
 	uint64_t at_phdr; /* AT_PHDR of its auxiliary vector; 0 if unknown */
 	bool stopped;
