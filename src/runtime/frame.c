@@ -4,6 +4,8 @@
 #include "base/vec.h"
 #include "runtime/runtime.h"
 
+#include <string.h>
+
 enum { MAX_FRAMES = 1 << 24 };
 
 /* A bitmap in the target: n bits. */
@@ -22,7 +24,9 @@ struct callee {
 struct frames {
 	struct runtime *rt;
 	VEC(uint64_t) pointers;
+	uint64_t size; /* of the frame, bytes: no pointer lies behind it */
 	struct callee callee;
+	bool broken; /* some frame's pointers are not known */
 };
 
 static struct err *add(struct frames *f, uint64_t offset)
@@ -36,7 +40,7 @@ static struct err *add_bits(struct frames *f, const struct bitvector *bv,
 {
 	uint8_t bits[64];
 
-	for (int64_t i = 0; i < bv->n; i++) {
+	for (int64_t i = 0; i < bv->n && offset < f->size; i++) {
 		size_t at = (size_t)i % (sizeof(bits) * 8);
 
 		if (at == 0)
@@ -44,7 +48,8 @@ static struct err *add_bits(struct frames *f, const struct bitvector *bv,
 				    (size_t)min_u64((uint64_t)(bv->n - i + 7) / 8,
 						    sizeof(bits))));
 		if (bit_get(bits, at))
-			TRY(add(f, offset + (uint64_t)i * f->rt->arch->ptr_size));
+			TRY(add(f, offset));
+		offset += f->rt->arch->ptr_size;
 	}
 	return NULL;
 }
@@ -52,6 +57,7 @@ static struct err *add_bits(struct frames *f, const struct bitvector *bv,
 /* Adds every word of [from, to): what nobody describes may be a pointer. */
 static struct err *add_all(struct frames *f, uint64_t from, uint64_t to)
 {
+	to = min_u64(to, f->size);
 	for (uint64_t at = from; at < to; at += f->rt->arch->ptr_size)
 		TRY(add(f, at));
 	return NULL;
@@ -104,6 +110,23 @@ static struct err *map_index(struct runtime *rt, const struct unwinder *at,
 	return NULL;
 }
 
+/* Assembly functions, too, do not say how large their arguments are. */
+static struct err *is_reflect_stub(struct runtime *rt, const struct func *f,
+				   bool *out)
+{
+	static const char *const stubs[] = { "reflect.makeFuncStub",
+					     "reflect.methodValueCall" };
+	cleanup(buf_deinit) struct buf name = {};
+
+	TRY(func_name(rt, f, &name));
+	*out = false;
+	for (size_t i = 0; i < ARRAY_SIZE(stubs); i++)
+		if (name.len == strlen(stubs[i]) &&
+		    !memcmp(name.v, stubs[i], name.len))
+			*out = true;
+	return NULL;
+}
+
 /*
  * Bytes of arguments of a function whose code does not say: a stub of
  * reflection, which has them in the method value at the bottom of its frame.
@@ -118,8 +141,11 @@ static struct err *reflect_arg_bytes(struct runtime *rt,
 	uint64_t min_sp = at->fp - (rt->arch->has_link_register ? 0 : word);
 	uint64_t value, fn, stack, n, arg_len, valid;
 
+	bool stub;
+
 	*out = 0;
-	if (arg0 >= min_sp || !l->reflectMethodValue.struct_present)
+	TRY(is_reflect_stub(rt, &at->func, &stub));
+	if (!stub || arg0 >= min_sp || !l->reflectMethodValue.struct_present)
 		return NULL;
 	TRY(rt_ptr(rt, arg0, &value));
 	TRY(rt_field(rt, value, &l->reflectMethodValue.fn, &fn));
@@ -138,7 +164,7 @@ static struct err *arg_bytes(struct runtime *rt, const struct unwinder *at,
 			     uint64_t *out)
 {
 	if (at->func.args != rt->layout.konst.ArgsSizeUnknown.value) {
-		*out = (uint64_t)(int64_t)at->func.args;
+		*out = at->func.args > 0 ? (uint64_t)at->func.args : 0;
 		return NULL;
 	}
 	return reflect_arg_bytes(rt, at, out);
@@ -193,6 +219,7 @@ static struct err *become_callee(struct frames *f, const struct unwinder *at,
 	c->sp = at->sp;
 	c->depth++;
 	c->args = (struct bitvector){ .n = -1 };
+	c->arglen = 0;
 	TRY(arg_bytes(f->rt, at, &c->arglen));
 	TRY(func_data(f->rt, &at->func,
 		      f->rt->layout.konst.FUNCDATA_ArgsPointerMaps.value,
@@ -200,21 +227,65 @@ static struct err *become_callee(struct frames *f, const struct unwinder *at,
 	return map ? stackmap(f->rt, map, index, &n, &c->args) : NULL;
 }
 
+/* Whether a word leads to an object, or into its own stack: what the collector
+ * asks of a word that may be a pointer (runtime/mgcmark.go:scanConservative). */
+static struct err *leads_somewhere(struct runtime *rt,
+				   const struct goroutine *g, uint64_t value,
+				   bool *out)
+{
+	struct heap_address at;
+
+	*out = value >= g->stack_lo && value < g->stack_hi;
+	if (*out || !span_find(&rt->spans, value, &at))
+		return NULL;
+	return span_slot_allocated(rt, &at, out);
+}
+
+/* Stack maps hold at calls. At any other instruction a word is taken for a
+ * pointer if it is one to something. */
+static struct err *add_conservative(struct frames *f, const struct unwinder *at)
+{
+	uint64_t word = f->rt->arch->ptr_size, value;
+	bool is_pointer;
+
+	for (uint64_t i = 0; i < f->size && at->sp + i < at->varp; i += word) {
+		TRY(rt_ptr(f->rt, at->sp + i, &value));
+		TRY(leads_somewhere(f->rt, at->g, value, &is_pointer));
+		if (is_pointer)
+			TRY(add(f, i));
+	}
+	return NULL;
+}
+
+static struct err *add_pointers(struct frames *f, const struct unwinder *at,
+				int32_t *index)
+{
+	TRY(map_index(f->rt, at, index));
+	if (!f->callee.depth && at->g->place == PLACE_REGISTERS)
+		return add_conservative(f, at);
+	TRY(add_out_args(f));
+	return add_locals(f, at, *index);
+}
+
+/* What makes no sense costs a frame its pointers, and not the dump. */
+static struct err *tolerate(struct frames *f, struct err *e)
+{
+	if (!e || (e->code != ERR_FAULT && e->code != ERR_FORMAT))
+		return e;
+	f->broken = true;
+	err_free(e);
+	return NULL;
+}
+
 static struct err *visit(struct frames *f, const struct unwinder *at,
 			 struct err *(*fn)(void *arg, const struct frame *),
 			 void *arg)
 {
-	int32_t index;
+	int32_t index = 0;
 
 	f->pointers.len = 0;
-	TRY(map_index(f->rt, at, &index));
-	if (!f->callee.depth && at->g->place == PLACE_REGISTERS) {
-		/* Stack maps hold at calls; this is any instruction. */
-		TRY(add_all(f, 0, at->varp - at->sp));
-	} else {
-		TRY(add_out_args(f));
-		TRY(add_locals(f, at, index));
-	}
+	f->size = (at->fp - at->sp) & ~(uint64_t)(f->rt->arch->ptr_size - 1);
+	TRY(tolerate(f, add_pointers(f, at, &index)));
 	struct frame frame = {
 		.at = at,
 		.depth = f->callee.depth,
@@ -223,7 +294,7 @@ static struct err *visit(struct frames *f, const struct unwinder *at,
 		.pointer_count = f->pointers.len,
 	};
 	TRY(fn(arg, &frame));
-	return become_callee(f, at, index);
+	return tolerate(f, become_callee(f, at, index));
 }
 
 static struct err *walk(struct frames *f, const struct goroutine *g,
@@ -237,7 +308,7 @@ static struct err *walk(struct frames *f, const struct goroutine *g,
 		TRY(visit(f, &u, fn, arg));
 		TRY(unwind_next(&u));
 	}
-	*broken = u.broken;
+	*broken = u.broken || f->broken;
 	return NULL;
 }
 

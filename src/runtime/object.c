@@ -184,6 +184,17 @@ static uint32_t find_allocated(struct object_reader *r, const struct span *s,
 	return count;
 }
 
+/* See span_objects.allocating. An object that the last sweep left has its bit.
+ */
+static uint32_t find_allocating(const struct object_reader *r,
+				const struct span *s, size_t i)
+{
+	if (!(s->flags & SPAN_ALLOCATING) || !s->freeindex ||
+	    bit_get(r->bits[i], s->freeindex - 1u))
+		return 0;
+	return s->freeindex;
+}
+
 /* ---- reading a window ---------------------------------------------------- */
 
 static struct err *read_contents(struct object_reader *r)
@@ -248,6 +259,7 @@ static struct err *read_spans(struct object_reader *r,
 			.nelems = spans[i].nelems,
 			.allocated = r->allocated[i],
 			.allocated_count = find_allocated(r, &spans[i], i),
+			.allocating = find_allocating(r, &spans[i], i),
 		};
 		TRY(object_size(r, &spans[i], &o->elemsize));
 	}

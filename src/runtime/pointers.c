@@ -187,7 +187,8 @@ static struct err *read_headers(struct pointer_reader *r,
 	for (uint32_t i = 0; i < o->nelems; i++) {
 		uint64_t type;
 
-		if (!word_bit(o->allocated, i))
+		if (!word_bit(o->allocated, i) ||
+		    i + 1 == o->allocating)
 			continue;
 		type = load_le(o->contents + i * o->elemsize, WORD);
 		if (!type) /* it is just being made */
@@ -368,6 +369,18 @@ static struct err *piece_by_bitmap(struct pointer_reader *r,
 	return NULL;
 }
 
+/* What the bits say of a slot that is just being allocated is not of it. */
+static void clear_slot(const struct span_objects *o, uint64_t *bitmap)
+{
+	uint64_t words = o->elemsize / WORD;
+
+	for (uint64_t i = 0; i < words; i++) {
+		uint64_t at = (o->allocating - 1) * words + i;
+
+		bitmap[at / 64] &= ~(1ull << (at % 64));
+	}
+}
+
 /* ---- both ---------------------------------------------------------------- */
 
 struct err *pointer_reader_spans(struct pointer_reader *r,
@@ -384,6 +397,8 @@ struct err *pointer_reader_spans(struct pointer_reader *r,
 			TRY(span_by_bitmap(r, b, o, bitmap));
 		else
 			TRY(span_by_headers(r, b, o, bitmap));
+		if (o->allocating)
+			clear_slot(o, bitmap);
 		o->pointers = bitmap;
 		bitmap += words / 64;
 	}

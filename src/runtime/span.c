@@ -148,9 +148,33 @@ static struct err *check_geometry(const struct span_table *t,
 	    nelems > span_bytes(t, s) / elemsize ||
 	    (nelems > 1 && !span_sizeclass(s)))
 		return not_a_span(addr, "more slots than memory");
-	if (span_sizeclass(s) && elemsize != t->size_class[span_sizeclass(s)])
+	if (!span_sizeclass(s)) {
+		/* A chunk of a user arena keeps some of it: runtime/arena.go. */
+		bool fits = s->flags & SPAN_USER_ARENA ?
+				    elemsize > span_bytes(t, s) / 2 :
+				    elemsize == span_bytes(t, s);
+
+		return fits ? NULL : not_a_span(addr, "a size not its object's");
+	}
+	if (elemsize != t->size_class[span_sizeclass(s)])
 		return not_a_span(addr, "a slot size not of its class");
+	if (span_bytes(t, s) > SPAN_SMALL_BYTES)
+		return not_a_span(addr, "more memory than its class");
 	return NULL;
+}
+
+/*
+ * Whether a thread is in the midst of allocating the slot below freeindex: it
+ * publishes an object by freeIndexForScan; while a collection marks, from
+ * Go 1.25 on, by a mark bit instead (runtime/malloc.go:publicationBarrier).
+ */
+static bool is_allocating(const struct runtime *rt, const uint8_t *bytes)
+{
+	const struct layout *l = &rt->layout;
+
+	return !rt->spans.marking && l->mspan.freeIndexForScan.present &&
+	       field(&l->mspan.freeIndexForScan, bytes) <
+		       field(&l->mspan.freeindex, bytes);
 }
 
 /* Appends the span whose mspan is at addr, if it is in use. */
@@ -175,6 +199,8 @@ static struct err *add_span(struct runtime *rt, uint64_t addr,
 		flags |= SPAN_USER_ARENA;
 	if (has_inline_marks(l, elemsize))
 		flags |= SPAN_INLINE_MARKS;
+	if (!(flags & SPAN_UNSWEPT) && is_allocating(rt, bytes))
+		flags |= SPAN_ALLOCATING;
 	bits = field(flags & SPAN_UNSWEPT ? &l->mspan.gcmarkBits :
 					    &l->mspan.allocBits,
 		     bytes);
@@ -242,6 +268,10 @@ static struct err *load_spans(struct runtime *rt)
 		return &err_nomem;
 	TRY(rt_slice(rt, l->var.mheap_.addr + l->mheap.allspans.offset,
 		     MAX_SPANS, &all));
+	/* There is no room for them unless the list is there to its end. */
+	if (all.len)
+		TRY(target_read(rt->target, all.addr + (all.len - 1) * 8, addrs,
+				8));
 	TRY(vec_reserve(&rt->spans.list, all.len));
 	for (uint64_t i = 0; i < all.len; i += CHUNK) {
 		size_t n = (size_t)min_u64(CHUNK, all.len - i);
@@ -311,12 +341,14 @@ struct err *span_table_load(struct runtime *rt)
 {
 	const struct layout *l = &rt->layout;
 	struct span_table *t = &rt->spans;
-	uint64_t sweepgen;
+	uint64_t sweepgen, gcphase;
 
 	t->page_size = 1ull << l->konst.PageShift.value;
 	t->arena_size = (uint64_t)l->konst.heapArenaBytes.value;
 	TRY(rt_field(rt, l->var.mheap_.addr, &l->mheap.sweepgen, &sweepgen));
 	t->sweepgen = (uint32_t)sweepgen;
+	TRY(rt_var(rt, &l->var.gcphase, &gcphase));
+	t->marking = gcphase != (uint64_t)l->konst.GCoff.value;
 	TRY(load_size_classes(rt));
 	TRY(load_arenas(rt));
 	TRY(load_spans(rt));
@@ -351,4 +383,19 @@ bool span_find(const struct span_table *t, uint64_t addr,
 		}
 	}
 	return false;
+}
+
+struct err *span_slot_allocated(struct runtime *rt,
+				const struct heap_address *at, bool *out)
+{
+	const struct span *s = at->span;
+	uint64_t byte;
+
+	if (!(s->flags & SPAN_UNSWEPT) && at->slot < s->freeindex) {
+		*out = true;
+		return NULL;
+	}
+	TRY(cache_read_uint(&rt->cache, s->bits + at->slot / 8, 1, &byte));
+	*out = byte >> (at->slot % 8) & 1;
+	return NULL;
 }

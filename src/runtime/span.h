@@ -22,6 +22,9 @@ enum span_flag {
 	/* Its last bytes are a spanInlineMarkBits (green tea). */
 	SPAN_INLINE_MARKS = 1 << 3,
 	SPAN_USER_ARENA = 1 << 4,
+	/* The slot below freeindex is just being allocated, unless its bit is
+	 * set: its type or pointer bits are not there yet. */
+	SPAN_ALLOCATING = 1 << 5,
 };
 
 /*
@@ -45,9 +48,14 @@ struct arena {
 	uint64_t heap_arena; /* address of its heapArena */
 };
 
-/* No span has more: a page of the smallest slots
- * (internal/runtime/gc:MaxObjsPerSpan). */
-enum { SPAN_SLOTS = 1024 };
+enum {
+	/* No span has more: a page of the smallest slots
+	 * (internal/runtime/gc: MaxObjsPerSpan). */
+	SPAN_SLOTS = 1024,
+	/* No span of a size class is larger, by far
+	 * (internal/runtime/gc: SizeClassToNPages). */
+	SPAN_SMALL_BYTES = 256 << 10,
+};
 
 struct span_table {
 	VEC(struct span) list; /* in use, in the order of mheap_.allspans */
@@ -55,6 +63,7 @@ struct span_table {
 	uint64_t page_size;   /* bytes */
 	uint64_t arena_size;  /* bytes */
 	uint32_t sweepgen;    /* of mheap_ */
+	bool marking;	      /* a collection marks objects */
 	uint64_t size_class[256]; /* bytes of a slot; [0] is unused */
 	uint32_t size_classes;
 	uint64_t torn, unswept; /* spans */
@@ -106,6 +115,11 @@ static inline uint64_t span_elemsize(const struct span_table *t,
  */
 bool span_find(const struct span_table *t, uint64_t addr,
 	       struct heap_address *out);
+
+/* Whether the slot of an address is allocated; small reads. */
+struct err *span_slot_allocated(struct runtime *rt,
+				const struct heap_address *at,
+				bool *out) must_check;
 
 /* The heapArena that holds addr, or 0. */
 uint64_t span_heap_arena(const struct span_table *t, uint64_t addr);

@@ -77,6 +77,22 @@ static uint64_t continuation(const struct unwinder *u)
 				     0;
 }
 
+/* Whether the frame lies in its stack. */
+static bool in_stack(const struct unwinder *u)
+{
+	return u->sp >= u->g->stack_lo && u->fp >= u->sp &&
+	       u->fp <= u->g->stack_hi;
+}
+
+/* Stacks are in one piece: a frame whose end is there is there as a whole. */
+static struct err *check_readable(const struct unwinder *u)
+{
+	uint64_t size = u->rt->arch->ptr_size, word;
+
+	return u->fp - u->sp < size ? NULL :
+				      rt_ptr(u->rt, u->fp - size, &word);
+}
+
 /* Fills in the frame of u->func at u->pc and u->sp.
  * Follows runtime/traceback.go:(*unwinder).resolveInternal. */
 static struct err *resolve(struct unwinder *u, bool innermost)
@@ -92,11 +108,13 @@ static struct err *resolve(struct unwinder *u, bool innermost)
 	u->fp = u->sp + (uint64_t)(int64_t)delta;
 	if (!arch->has_link_register)
 		u->fp += arch->ptr_size;
-	if (delta < 0 || u->sp < u->g->stack_lo || u->fp > u->g->stack_hi) {
+	if (delta >= 0 && in_stack(u))
+		TRY(find_return(u, innermost));
+	if (delta < 0 || !in_stack(u)) {
 		end_broken(u);
 		return NULL;
 	}
-	TRY(find_return(u, innermost));
+	TRY(check_readable(u));
 	u->varp = u->fp;
 	if (!arch->has_link_register)
 		u->varp -= arch->ptr_size;

@@ -139,7 +139,8 @@ static uint32_t width_of(const struct layout *l, const char *name,
 			 enum fake_release release)
 {
 	/* Words before Go 1.22. */
-	if (!strcmp(name, "mspan.nelems") || !strcmp(name, "mspan.freeindex"))
+	if (!strcmp(name, "mspan.nelems") || !strcmp(name, "mspan.freeindex") ||
+	    !strcmp(name, "mspan.freeIndexForScan"))
 		return release == FAKE_GO121 ? 8 : 2;
 	for (size_t i = 0; i < ARRAY_SIZE(widths); i++) {
 		const struct width *w = &widths[i];

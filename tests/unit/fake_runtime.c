@@ -141,6 +141,8 @@ uint64_t fake_add_span(struct fake_runtime *f, const struct fake_span *s)
 	fake_set(f, mspan, &l->mspan.nelems, nelems);
 	fake_set(f, mspan, &l->mspan.elemsize, elemsize);
 	fake_set(f, mspan, &l->mspan.freeindex, s->freeindex);
+	fake_set(f, mspan, &l->mspan.freeIndexForScan,
+		 s->freeindex - s->allocating);
 	fake_set(f, mspan, &l->mspan.allocBits, fake_new(f, bits));
 	fake_set(f, mspan, &l->mspan.gcmarkBits, fake_new(f, bits));
 	fake_set(f, mspan, &l->mspan.sweepgen,

@@ -68,6 +68,7 @@ struct fake_span {
 	uint64_t nelems;   /* as many as fit */
 	uint64_t elemsize; /* of its class; of a large span, all of it */
 	uint64_t freeindex;
+	uint64_t allocating; /* by how much freeIndexForScan is behind it */
 	uint32_t sweepgen; /* FAKE_SWEEPGEN: swept */
 	bool unmapped;	   /* its memory can't be read */
 	bool free;	   /* not in use */

@@ -156,6 +156,36 @@ START_TEST(bits_before_inline_marks)
 }
 END_TEST
 
+/* A slot that is just being allocated is an object without pointers; one that
+ * was allocated before the last sweep is not meant. */
+START_TEST(slots_being_allocated)
+{
+	struct object_window w;
+
+	for (uint64_t i = 0; i < 2; i++) {
+		uint64_t mspan =
+			fake_add_span(&f, &(struct fake_span){
+						  .base = page(i),
+						  .class = CLASS_48,
+						  .freeindex = 5,
+						  .allocating = 1,
+					  });
+
+		put_span_bits(page(i), 1, FAKE_PAGE);
+		if (i)
+			fake_allocate(&f, mspan, 4);
+	}
+	struct object_walk walk = start();
+	const struct object_batch *b = next(&walk, &w);
+	for (uint64_t i = 0; i < 5 * 48 / 8; i++)
+		ck_assert_uint_eq(bit(b->spans[0].pointers, i),
+				  i < 4 * 48 / 8 && pattern(i));
+	expect_pattern(&b->spans[1]);
+	ck_assert_uint_eq(b->spans[0].allocated_count, 5);
+	ck_assert_uint_eq(b->untyped, 0);
+}
+END_TEST
+
 START_TEST(spans_without_pointers)
 {
 	struct object_window w;
@@ -449,6 +479,7 @@ int main(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, bits_in_the_span);
 	tcase_add_test(tc, bits_before_inline_marks);
+	tcase_add_test(tc, slots_being_allocated);
 	tcase_add_test(tc, spans_without_pointers);
 	tcase_add_test(tc, headers);
 	tcase_add_test(tc, headers_of_many_spans);

@@ -258,6 +258,8 @@ START_TEST(damaged_spans)
 	expect_damage(&l->mspan.elemsize, 16, "not of its class");
 	expect_damage(&l->mspan.nelems, 13, "more slots than memory");
 	expect_damage(&l->mspan.nelems, 65535, "impossible counts");
+	expect_damage(&l->mspan.npages, 33, "more memory than its class");
+	expect_damage(&l->mspan.npages, 0x10000, "more memory than its class");
 	expect_damage(&l->mspan.freeindex, 13, "impossible counts");
 	expect_damage(&l->mspan.freeindex, 65535, "impossible counts");
 }
@@ -273,6 +275,28 @@ START_TEST(large_spans_have_one_slot)
 				  .nelems = 2,
 			  });
 	expect_error(runtime_load(&f.rt), ERR_FORMAT, "more slots than memory");
+}
+END_TEST
+
+/* It is as large as its span; in a user arena, somewhat smaller. */
+START_TEST(sizes_of_large_spans)
+{
+	const struct layout *l = &f.rt.layout;
+	uint64_t mspan = fake_add_span(&f, &(struct fake_span){
+						   .base = page(0),
+						   .class = CLASS_LARGE,
+						   .npages = 4,
+					   });
+
+	fake_set(&f, mspan, &l->mspan.npages, 5);
+	expect_error(runtime_load(&f.rt), ERR_FORMAT, "not its object's");
+	fake_set(&f, mspan, &l->mspan.npages, 0xff000004);
+	expect_error(runtime_load(&f.rt), ERR_FORMAT, "not its object's");
+	fake_set(&f, mspan, &l->mspan.npages, 5);
+	fake_set(&f, mspan, &l->mspan.isUserArenaChunk, 1);
+	fake_load(&f);
+	fake_set(&f, mspan, &l->mspan.npages, 8);
+	expect_error(runtime_load(&f.rt), ERR_FORMAT, "not its object's");
 }
 END_TEST
 
@@ -528,6 +552,7 @@ int main(void)
 	tcase_add_test(tc, inline_marks_by_size);
 	tcase_add_test(tc, damaged_spans);
 	tcase_add_test(tc, large_spans_have_one_slot);
+	tcase_add_test(tc, sizes_of_large_spans);
 	tcase_add_test(tc, too_many_slots);
 	tcase_add_test(tc, wide_counts);
 	tcase_add_test(tc, overlapping_spans);
