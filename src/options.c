@@ -4,6 +4,7 @@
 #include "options.h"
 
 #include <argp.h>
+#include <ctype.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -68,7 +69,7 @@ static unsigned long parse_number(const char *arg, unsigned long max,
 
 	errno = 0;
 	unsigned long n = strtoul(arg, &end, 10);
-	if (errno || end == arg || *end || *arg == '-' || n > max)
+	if (errno || end == arg || *end || !isdigit(*arg) || n > max)
 		argp_error(state, "%s: not a %s", arg, what);
 	return n;
 }
@@ -87,7 +88,7 @@ static uint64_t parse_size(const char *arg, struct argp_state *state)
 		shift = 10 * (uint64_t)(unit - units + 1);
 		end++;
 	}
-	if (errno || !n || *end || *arg == '-' || n > UINT64_MAX >> shift)
+	if (errno || !n || *end || !isdigit(*arg) || n > UINT64_MAX >> shift)
 		argp_error(state, "%s: not a size", arg);
 	return n << shift;
 }

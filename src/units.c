@@ -20,7 +20,8 @@ const char *format_bytes(char out[UNITS_MAX], uint64_t bytes)
 		n /= 1000;
 		unit++;
 	}
-	snprintf(out, UNITS_MAX, n < 10 ? "%.2f %s" : n < 100 ? "%.1f %s" : "%.0f %s",
+	/* Three digits, also of what is rounded up. */
+	snprintf(out, UNITS_MAX, "%.*f %s", n < 9.995 ? 2 : n < 99.95 ? 1 : 0,
 		 n, units[unit]);
 	return out;
 }
@@ -43,15 +44,17 @@ const char *format_count(char out[UNITS_MAX], uint64_t n)
 const char *format_duration(char out[UNITS_MAX], uint64_t ns)
 {
 	double s = (double)ns / 1e9;
+	uint64_t seconds = ns / 1000000000 + (ns % 1000000000 >= 500000000);
 
+	/* None is rounded up to one of the next unit: "1000.0 ms". */
 	if (ns < 1000000)
 		snprintf(out, UNITS_MAX, "%" PRIu64 " us", ns / 1000);
-	else if (s < 1)
+	else if (s < 0.99995)
 		snprintf(out, UNITS_MAX, "%.1f ms", s * 1e3);
-	else if (s < 60)
+	else if (s < 59.995)
 		snprintf(out, UNITS_MAX, "%.2f s", s);
 	else
-		snprintf(out, UNITS_MAX, "%d min %02d s", (int)(s / 60),
-			 (int)s % 60);
+		snprintf(out, UNITS_MAX, "%" PRIu64 " min %02u s", seconds / 60,
+			 (unsigned int)(seconds % 60));
 	return out;
 }

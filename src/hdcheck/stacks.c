@@ -87,7 +87,7 @@ static struct err *print_frame(void *arg, const struct stack_frame_record *f)
 
 	fputs("  ", p->out);
 	string_print(p->out, f->function, f->function.size);
-	fprintf(p->out, "+%#llx\n", (unsigned long long)(f->pc - f->entry));
+	fprintf(p->out, "+0x%llx\n", (unsigned long long)(f->pc - f->entry));
 	return NULL;
 }
 

@@ -153,6 +153,8 @@ struct err *rt_string(struct runtime *rt, uint64_t addr, struct buf *out)
 			       "the string at %#" PRIx64 " has %" PRIu64
 			       " bytes",
 			       addr, len);
+	if (!len)
+		return NULL;
 	TRY(buf_reserve(out, len));
 	TRY(rt_read(rt, str, out->v + out->len, len));
 	out->len += len;

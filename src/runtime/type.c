@@ -124,6 +124,8 @@ static struct err *name_at(struct runtime *rt, uint64_t type, uint32_t offset,
 			       "the type at %#" PRIx64 " has a name of %" PRIu64
 			       " bytes",
 			       type, len);
+	if (!len)
+		return NULL;
 	TRY(buf_reserve(out, len));
 	TRY(rt_read(rt, cursor_offset(&c), out->v + out->len, len));
 	out->len += len;

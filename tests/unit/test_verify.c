@@ -287,7 +287,7 @@ START_TEST(test_random_damage)
 		dump_file_init(&f, "test", copy, e.len);
 		expect_ok(verify(&f, &strict, &v));
 		ck_assert_uint_le(v.problems.list.len, v.problems.count);
-		expect_ok(json_verdict(&v, "test", null));
+		expect_ok(json_verdict(&v, "test", &f, null));
 		summary_print(&v.summary, "test", null);
 		found += v.problems.count > 0;
 	}
