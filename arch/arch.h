@@ -31,18 +31,18 @@ struct regs {
 };
 
 struct arch {
-	const char *name;	  /* as GOARCH spells it */
-	uint16_t elf_machine;	  /* EM_* */
-	uint8_t ptr_size;	  /* bytes */
+	const char *name;     /* as GOARCH spells it */
+	uint16_t elf_machine; /* EM_* */
+	uint8_t ptr_size;     /* bytes */
 	bool big_endian;
-	uint8_t pc_quantum;	  /* bytes; runtime: sys.PCQuantum */
-	uint8_t min_frame_size;	  /* bytes; runtime: sys.MinFrameSize */
+	uint8_t pc_quantum;	/* bytes; runtime: sys.PCQuantum */
+	uint8_t min_frame_size; /* bytes; runtime: sys.MinFrameSize */
 	bool has_link_register;
-	bool frame_pointers;	  /* runtime: framepointer_enabled */
-	bool tls_in_regs;	  /* regs.tls comes with decode_regs */
+	bool frame_pointers; /* runtime: framepointer_enabled */
+	bool tls_in_regs;    /* regs.tls comes with decode_regs */
 	/* regs.tls is the word of this ELF note / regset, if not in pr_reg */
-	uint32_t tls_regset;	  /* NT_ARM_TLS, or 0 */
-	size_t regs_size;	  /* bytes of pr_reg */
+	uint32_t tls_regset; /* NT_ARM_TLS, or 0 */
+	size_t regs_size;    /* bytes of pr_reg */
 
 	/* Decodes regs_size bytes of pr_reg. */
 	void (*decode_regs)(const void *pr_reg, struct regs *out);

@@ -92,9 +92,9 @@ static struct err *open_output(const struct options *o, const struct target *t,
 	if (!name)
 		return &err_nomem;
 	TRY(out_file_create(name, o->force, out));
-	return o->compress.kind == COMPRESS_NONE ?
-		       NULL :
-		       out_file_compress(*out, o->compress);
+	return o->compress.kind == COMPRESS_NONE
+		       ? NULL
+		       : out_file_compress(*out, o->compress);
 }
 
 /*
@@ -114,13 +114,12 @@ static struct err *check_room(const struct options *o, struct runtime *rt,
 	if (o->compress.kind != COMPRESS_NONE)
 		return NULL;
 	if (o->max_size && least > o->max_size)
-		return err_hint(
-			err_new(ERR_LIMIT,
-				"the dump would have more than %s, and "
-				"--max-size allows %s",
-				format_bytes(size, least),
-				format_bytes(limit, o->max_size)),
-			"-z zstd may make it small enough");
+		return err_hint(err_new(ERR_LIMIT,
+					"the dump would have more than %s, and "
+					"--max-size allows %s",
+					format_bytes(size, least),
+					format_bytes(limit, o->max_size)),
+				"-z zstd may make it small enough");
 	if (least > room)
 		return err_hint(err_new(ERR_LIMIT,
 					"the dump would have more than %s, and "
@@ -228,8 +227,8 @@ static struct err *dump(const struct options *o, struct target *target,
 	TRY(stop(o, target, rt, &capture));
 	TRY(write_dump(o, rt, out, &result));
 	TRY(out_file_commit(out));
-	*status = warn_incomplete(&capture, &result) ? EXIT_INCOMPLETE :
-						       EXIT_WHOLE;
+	*status = warn_incomplete(&capture, &result) ? EXIT_INCOMPLETE
+						     : EXIT_WHOLE;
 	closing_line(out, target, &result);
 	return NULL;
 }
@@ -249,9 +248,9 @@ static struct err *summarize(const struct options *o, struct target *target,
 	summary_print(summary, stdout);
 	if (fflush(stdout))
 		return err_os(errno, "writing standard output");
-	*status = warn_incomplete(&capture, summary_result(summary)) ?
-			  EXIT_INCOMPLETE :
-			  EXIT_WHOLE;
+	*status = warn_incomplete(&capture, summary_result(summary))
+			  ? EXIT_INCOMPLETE
+			  : EXIT_WHOLE;
 	log_info("paused %s", format_duration(pause, target->pause_ns));
 	return NULL;
 }
@@ -266,8 +265,8 @@ static struct err *run(const struct options *o, enum exit_status *status)
 	rt->no_libunwind = o->no_libunwind;
 	log_verbose("%s (process %d), built by %s", target->exe_name, o->pid,
 		    rt->release);
-	return o->summary ? summarize(o, target, rt, status) :
-			    dump(o, target, rt, status);
+	return o->summary ? summarize(o, target, rt, status)
+			  : dump(o, target, rt, status);
 }
 
 /* Dies by the signal that was caught, so that our parent sees it. */

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #define TERMINAL_EVERY 100000000ull /* ns */
-#define LINE_EVERY     5000000000ull
+#define LINE_EVERY 5000000000ull
 
 static uint64_t now(void)
 {
@@ -45,13 +45,16 @@ static void show(const struct progress *p, uint64_t done, uint64_t elapsed)
 	char left[UNITS_MAX], line[200];
 	double per_ns = (double)done / (double)elapsed;
 
-	snprintf(line, sizeof(line), "%3u %% of the heap (%s of %s), %s/s, %s left",
+	snprintf(line, sizeof(line),
+		 "%3u %% of the heap (%s of %s), %s/s, %s left",
 		 p->total ? (unsigned int)(done * 100 / p->total) : 100,
 		 format_bytes(bytes, done), format_bytes(total, p->total),
 		 format_bytes(rate, (uint64_t)(per_ns * 1e9)),
-		 format_duration(left, per_ns > 0 ? (uint64_t)((double)(p->total - done) /
-							       per_ns) :
-						    0));
+		 format_duration(
+			 left, per_ns > 0
+				       ? (uint64_t)((double)(p->total - done) /
+						    per_ns)
+				       : 0));
 	if (p->terminal)
 		log_status(line);
 	else

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 struct progress {
-	uint64_t total; /* bytes */
+	uint64_t total;		 /* bytes */
 	uint64_t started, shown; /* ns, CLOCK_MONOTONIC */
 	bool terminal;
 };

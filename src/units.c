@@ -7,8 +7,9 @@
 
 const char *format_bytes(char out[UNITS_MAX], uint64_t bytes)
 {
-	static const char *const units[] = { "kB", "MB", "GB", "TB", "PB",
-					     "EB" };
+	static const char *const units[] = {
+		"kB", "MB", "GB", "TB", "PB", "EB"
+	};
 	double n = (double)bytes;
 	int unit = -1;
 
@@ -21,7 +22,10 @@ const char *format_bytes(char out[UNITS_MAX], uint64_t bytes)
 		unit++;
 	}
 	/* Three digits, also of what is rounded up. */
-	snprintf(out, UNITS_MAX, "%.*f %s", n < 9.995 ? 2 : n < 99.95 ? 1 : 0,
+	snprintf(out, UNITS_MAX, "%.*f %s",
+		 n < 9.995   ? 2
+		 : n < 99.95 ? 1
+			     : 0,
 		 n, units[unit]);
 	return out;
 }

@@ -22,17 +22,17 @@
 #define printf_like(fmt, args) __attribute__((format(printf, fmt, args)))
 
 enum err_code {
-	ERR_NOMEM,	 /* out of memory, here */
-	ERR_OS,		 /* a system call failed: see errnum */
-	ERR_FAULT,	 /* target memory that can't be read: see addr */
-	ERR_FORMAT,	 /* a file or structure is not as it must be */
-	ERR_NOT_GO,	 /* the target is not a Go program */
-	ERR_MISSING,	 /* a symbol, member or constant that is required */
-	ERR_DENIED,	 /* may not attach or read */
-	ERR_GONE,	 /* the target, or what was looked for, exists no more */
-	ERR_EXISTS,	 /* the output file exists */
-	ERR_LIMIT,	 /* there is no room, or more than is allowed */
-	ERR_TIMEOUT,	 /* a deadline has passed */
+	ERR_NOMEM,   /* out of memory, here */
+	ERR_OS,	     /* a system call failed: see errnum */
+	ERR_FAULT,   /* target memory that can't be read: see addr */
+	ERR_FORMAT,  /* a file or structure is not as it must be */
+	ERR_NOT_GO,  /* the target is not a Go program */
+	ERR_MISSING, /* a symbol, member or constant that is required */
+	ERR_DENIED,  /* may not attach or read */
+	ERR_GONE,    /* the target, or what was looked for, exists no more */
+	ERR_EXISTS,  /* the output file exists */
+	ERR_LIMIT,   /* there is no room, or more than is allowed */
+	ERR_TIMEOUT, /* a deadline has passed */
 	ERR_INTERRUPTED, /* a signal asked us to end */
 	ERR_UNSUPPORTED, /* nothing wrong, but hdattach can't do it */
 	ERR_USAGE,	 /* the command line */
@@ -50,8 +50,7 @@ struct err {
 extern struct err err_nomem;
 
 /* A new error. Never NULL: it is &err_nomem when there is no memory for it. */
-struct err *err_new(enum err_code code, const char *fmt, ...)
-	printf_like(2, 3);
+struct err *err_new(enum err_code code, const char *fmt, ...) printf_like(2, 3);
 
 /* A failed system call: "MESSAGE: strerror(errnum)". */
 struct err *err_os(int errnum, const char *fmt, ...) printf_like(2, 3);

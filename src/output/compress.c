@@ -51,7 +51,8 @@ struct err *compression_parse(const char *text, struct compression_choice *out)
 	for (size_t i = COMPRESS_GZIP; i < ARRAY_SIZE(kinds); i++) {
 		struct compression_choice c = { (enum compression)i, 0 };
 
-		if (strlen(kinds[i].name) != n || strncmp(text, kinds[i].name, n))
+		if (strlen(kinds[i].name) != n ||
+		    strncmp(text, kinds[i].name, n))
 			continue;
 		if (text[n])
 			TRY(parse_level(text + n + 1, kinds[i].levels,
@@ -71,9 +72,9 @@ const char *compression_suffix(enum compression kind)
 
 static struct err *gzip_init(struct compressor *c, int level)
 {
-	int code = deflateInit2(&c->gzip, level ? level : Z_BEST_SPEED,
-				Z_DEFLATED, GZIP_WINDOW, MAX_MEM_LEVEL,
-				Z_DEFAULT_STRATEGY);
+	int code =
+		deflateInit2(&c->gzip, level ? level : Z_BEST_SPEED, Z_DEFLATED,
+			     GZIP_WINDOW, MAX_MEM_LEVEL, Z_DEFAULT_STRATEGY);
 
 	return code == Z_OK ? NULL : &err_nomem;
 }
@@ -155,9 +156,9 @@ struct err *compressor_create(struct compression_choice choice,
 		return &err_nomem;
 	c->kind = choice.kind;
 	c->sink = sink;
-	struct err *e = choice.kind == COMPRESS_GZIP ?
-				gzip_init(c, choice.level) :
-				zstd_init(c, choice.level);
+	struct err *e = choice.kind == COMPRESS_GZIP
+				? gzip_init(c, choice.level)
+				: zstd_init(c, choice.level);
 	if (e) {
 		free(c);
 		return e;
@@ -178,13 +179,12 @@ void compressor_destroy(struct compressor *c)
 
 struct err *compressor_write(struct compressor *c, const void *data, size_t n)
 {
-	return c->kind == COMPRESS_GZIP ?
-		       gzip_write(c, data, n) :
-		       zstd_run(c, data, n, ZSTD_e_continue);
+	return c->kind == COMPRESS_GZIP ? gzip_write(c, data, n)
+					: zstd_run(c, data, n, ZSTD_e_continue);
 }
 
 struct err *compressor_finish(struct compressor *c)
 {
-	return c->kind == COMPRESS_GZIP ? gzip_run(c, Z_FINISH) :
-					  zstd_run(c, NULL, 0, ZSTD_e_end);
+	return c->kind == COMPRESS_GZIP ? gzip_run(c, Z_FINISH)
+					: zstd_run(c, NULL, 0, ZSTD_e_end);
 }

@@ -34,8 +34,7 @@ static inline struct err *encode_uint(struct buf *b, uint64_t v)
 }
 
 /* n integers in a row. */
-struct err *encode_uints(struct buf *b, const uint64_t *v,
-			 size_t n) must_check;
+struct err *encode_uints(struct buf *b, const uint64_t *v, size_t n) must_check;
 
 /* encode_values(b, 1, 2, 3): integers in a row. */
 #define encode_values(b, ...)                                                  \

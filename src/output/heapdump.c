@@ -14,9 +14,9 @@
 #include <stdio.h>
 
 enum {
-	FLUSH = 1 << 20,    /* bytes; small records are written together */
-	CHUNK = 1 << 20,    /* bytes of memory that are read at once */
-	MASK_CHUNK = 4096,  /* bytes of its mask */
+	FLUSH = 1 << 20,   /* bytes; small records are written together */
+	CHUNK = 1 << 20,   /* bytes of memory that are read at once */
+	MASK_CHUNK = 4096, /* bytes of its mask */
 };
 
 struct writer {
@@ -126,8 +126,8 @@ static struct err *write_objects(struct writer *w)
 {
 	const bool masked = w->options->no_contents;
 	const struct pipeline_ops ops = {
-		.encode = masked ? heapdump_encode_pointers :
-				   heapdump_encode_objects,
+		.encode = masked ? heapdump_encode_pointers
+				 : heapdump_encode_objects,
 		.write = write_batch,
 		.progress = report_progress,
 		.arg = w,
@@ -208,8 +208,7 @@ static void mask_frame(struct writer *w, const struct frame *f, uint64_t n)
 	memset(words + at, 0, n - at);
 }
 
-static struct err *write_frame_contents(struct writer *w,
-					const struct frame *f)
+static struct err *write_frame_contents(struct writer *w, const struct frame *f)
 {
 	uint64_t size = f->at->fp - f->at->sp;
 
@@ -375,14 +374,13 @@ static struct err *write_memstats(struct writer *w)
 	struct memstats m;
 
 	TRY(memstats_read(w->rt, &m));
-	TRY(encode_values(&w->buf, TAG_MEM_STATS, m.alloc, m.total_alloc, m.sys,
-			  m.lookups, m.mallocs, m.frees, m.heap_alloc,
-			  m.heap_sys, m.heap_idle, m.heap_inuse,
-			  m.heap_released, m.heap_objects, m.stack_inuse,
-			  m.stack_sys, m.mspan_inuse, m.mspan_sys,
-			  m.mcache_inuse, m.mcache_sys, m.buckhash_sys,
-			  m.gc_sys, m.other_sys, m.next_gc, m.last_gc,
-			  m.pause_total_ns));
+	TRY(encode_values(
+		&w->buf, TAG_MEM_STATS, m.alloc, m.total_alloc, m.sys,
+		m.lookups, m.mallocs, m.frees, m.heap_alloc, m.heap_sys,
+		m.heap_idle, m.heap_inuse, m.heap_released, m.heap_objects,
+		m.stack_inuse, m.stack_sys, m.mspan_inuse, m.mspan_sys,
+		m.mcache_inuse, m.mcache_sys, m.buckhash_sys, m.gc_sys,
+		m.other_sys, m.next_gc, m.last_gc, m.pause_total_ns));
 	TRY(encode_uints(&w->buf, m.pause_ns, MEMSTATS_PAUSES));
 	TRY(encode_uint(&w->buf, m.num_gc));
 	return end_record(w);

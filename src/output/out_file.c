@@ -21,8 +21,8 @@ struct out_file {
 	uint64_t bytes; /* staged ones included */
 	uint64_t max;
 	struct compressor *compressor; /* NULL: as it is */
-	uint8_t *stage;	 /* STAGE_SIZE bytes, on a page's boundary */
-	size_t staged;	 /* bytes in it */
+	uint8_t *stage; /* STAGE_SIZE bytes, on a page's boundary */
+	size_t staged;	/* bytes in it */
 };
 
 enum {
@@ -85,7 +85,8 @@ static struct err *open_temporary(struct out_file *f)
 			     f->path + folder, number) < 0)
 			return &err_nomem;
 		f->fd = open(name,
-			     O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+			     O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW |
+				     O_CLOEXEC,
 			     0600);
 		if (f->fd >= 0) {
 			f->temporary = name;
@@ -125,8 +126,7 @@ static struct err *open_path(struct out_file *f, const char *path)
 	return NULL;
 }
 
-struct err *out_file_create(const char *path, bool force,
-			    struct out_file **out)
+struct err *out_file_create(const char *path, bool force, struct out_file **out)
 {
 	cleanup_out_file struct out_file *f = calloc(1, sizeof(*f));
 
@@ -215,8 +215,8 @@ struct err *out_file_compress(struct out_file *f,
 
 struct err *out_file_write(struct out_file *f, const void *data, size_t n)
 {
-	return f->compressor ? compressor_write(f->compressor, data, n) :
-			       stage(f, data, n);
+	return f->compressor ? compressor_write(f->compressor, data, n)
+			     : stage(f, data, n);
 }
 
 uint64_t out_file_bytes(const struct out_file *f)
@@ -248,8 +248,8 @@ static int rename_new(const char *from, const char *to)
 /* Gives the file its name; never over another one unless that was asked. */
 static struct err *give_name(struct out_file *f)
 {
-	int failed = f->force ? rename(f->temporary, f->path) :
-				rename_new(f->temporary, f->path);
+	int failed = f->force ? rename(f->temporary, f->path)
+			      : rename_new(f->temporary, f->path);
 
 	if (!failed)
 		return NULL;
@@ -264,8 +264,8 @@ static struct err *give_name(struct out_file *f)
 static void sync_folder(const struct out_file *f)
 {
 	int length = folder_length(f->path);
-	cleanup_free char *folder = length ? strndup(f->path, (size_t)length) :
-					     strdup(".");
+	cleanup_free char *folder =
+		length ? strndup(f->path, (size_t)length) : strdup(".");
 	cleanup_close int fd = -1;
 
 	if (folder)

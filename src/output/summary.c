@@ -12,7 +12,7 @@ enum { SHOWN = 30 }; /* rows of the tables that can be long */
 
 /* One line of a table. */
 struct row {
-	uint64_t key;	/* size, or type */
+	uint64_t key; /* size, or type */
 	uint64_t count, bytes;
 	char *name; /* owned; NULL: the key is the size */
 };
@@ -86,12 +86,12 @@ static struct err *tally_headers(const struct span_objects *o, struct buf *out)
 	for (uint32_t i = 0; i < o->nelems; i++) {
 		if (!(o->allocated[i / 64] >> (i % 64) & 1))
 			continue;
-		TRY(put_tally(out, (struct tally){
-					   .type = load_le(o->contents +
-								   i * o->elemsize,
-							   8),
-					   .size = o->elemsize,
-					   .count = 1 }));
+		TRY(put_tally(out,
+			      (struct tally){
+				      .type = load_le(
+					      o->contents + i * o->elemsize, 8),
+				      .size = o->elemsize,
+				      .count = 1 }));
 	}
 	return NULL;
 }
@@ -320,8 +320,9 @@ void summary_print(const struct summary *s, FILE *out)
 	fprintf(out, "%12" PRIu64 " %16" PRIu64 "  in all\n",
 		s->result.totals.objects, s->result.totals.object_bytes);
 	if (s->types.rows.len)
-		fprintf(out, "\n%12s %16s  of type (above 512 bytes, with "
-			     "pointers)\n",
+		fprintf(out,
+			"\n%12s %16s  of type (above 512 bytes, with "
+			"pointers)\n",
 			"objects", "bytes");
 	for (size_t i = 0; i < s->types.rows.len && i < SHOWN; i++)
 		fprintf(out, "%12" PRIu64 " %16" PRIu64 "  %s\n",

@@ -16,7 +16,8 @@ struct bitvector {
 
 /* What a frame tells its caller's: runtime/heapdump.go:childInfo. */
 struct callee {
-	uint64_t argoff, arglen; /* where its arguments are, from its fp; bytes */
+	uint64_t argoff,
+		arglen; /* where its arguments are, from its fp; bytes */
 	struct bitvector args;
 	uint64_t sp, depth;
 };
@@ -44,9 +45,10 @@ static struct err *add_bits(struct frames *f, const struct bitvector *bv,
 		size_t at = (size_t)i % (sizeof(bits) * 8);
 
 		if (at == 0)
-			TRY(rt_read(f->rt, bv->addr + (uint64_t)i / 8, bits,
-				    (size_t)min_u64((uint64_t)(bv->n - i + 7) / 8,
-						    sizeof(bits))));
+			TRY(rt_read(
+				f->rt, bv->addr + (uint64_t)i / 8, bits,
+				(size_t)min_u64((uint64_t)(bv->n - i + 7) / 8,
+						sizeof(bits))));
 		if (bit_get(bits, at))
 			TRY(add(f, offset));
 		offset += f->rt->arch->ptr_size;
@@ -197,7 +199,7 @@ static struct err *add_locals(struct frames *f, const struct unwinder *at,
 		return add_all(f, f->callee.arglen, top);
 	TRY(stackmap(f->rt, map, index, &n, &bv));
 	if (n < 0) {
-		uint64_t size = (uint64_t)-(int64_t)n;
+		uint64_t size = (uint64_t) - (int64_t)n;
 
 		return size > top ? NULL : add_all(f, top - size, top);
 	}
@@ -228,7 +230,8 @@ static struct err *become_callee(struct frames *f, const struct unwinder *at,
 }
 
 /* Whether a word leads to an object, or into its own stack: what the collector
- * asks of a word that may be a pointer (runtime/mgcmark.go:scanConservative). */
+ * asks of a word that may be a pointer (runtime/mgcmark.go:scanConservative).
+ */
 static struct err *leads_somewhere(struct runtime *rt,
 				   const struct goroutine *g, uint64_t value,
 				   bool *out)

@@ -64,8 +64,8 @@ static void decode(const struct layout *l, uint64_t addr, const uint8_t *bytes,
 	*g = (struct goroutine){
 		.addr = addr,
 		.sp = syscallsp ? syscallsp : field(&l->gobuf.sp, sched),
-		.pc = syscallsp ? field(&l->g.syscallpc, bytes) :
-				  field(&l->gobuf.pc, sched),
+		.pc = syscallsp ? field(&l->g.syscallpc, bytes)
+				: field(&l->gobuf.pc, sched),
 		.lr = syscallsp ? 0 : field(&l->gobuf.lr, sched),
 		.in_syscall = syscallsp != 0,
 		.stack_lo = field(&l->stack.lo, stack),

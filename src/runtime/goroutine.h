@@ -20,16 +20,16 @@ enum goroutine_place {
 };
 
 struct goroutine {
-	uint64_t addr;	       /* of its g */
-	uint64_t sp, pc, lr;   /* where its stack starts; lr 0 if saved */
+	uint64_t addr;	     /* of its g */
+	uint64_t sp, pc, lr; /* where its stack starts; lr 0 if saved */
 	enum goroutine_place place;
-	bool in_syscall;       /* sp, pc are those of a system call's entry */
+	bool in_syscall; /* sp, pc are those of a system call's entry */
 	uint64_t stack_lo, stack_hi;
-	uint64_t id;	       /* goid */
+	uint64_t id; /* goid */
 	uint64_t gopc, startpc;
-	uint32_t status;       /* without the scan bit */
-	bool system;	       /* started by the runtime itself */
-	uint64_t waitsince;    /* ns, CLOCK_MONOTONIC; 0 if unknown */
+	uint32_t status;    /* without the scan bit */
+	bool system;	    /* started by the runtime itself */
+	uint64_t waitsince; /* ns, CLOCK_MONOTONIC; 0 if unknown */
 	uint8_t waitreason;
 	uint64_t ctxt, m, defer, panic;
 };

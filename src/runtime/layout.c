@@ -25,8 +25,8 @@ struct row {
 		.kind = ROW_STRUCT,                                            \
 		.required = (need),                                            \
 		.names = names_,                                               \
-		.target = offsetof(struct layout, id.struct_present),                 \
-		.size = offsetof(struct layout, id.struct_size),                      \
+		.target = offsetof(struct layout, id.struct_present),          \
+		.size = offsetof(struct layout, id.struct_size),               \
 	},
 #define MEMBER(owner, id, need) MEMBER_AS(owner, id, #id, need)
 #define MEMBER_AS(owner, id, names_, need)                                     \
@@ -210,8 +210,8 @@ static struct err *fill(const struct questions *q, struct layout *out)
 }
 
 /* The separate debug file: as this system has it, or as the target's own. */
-static struct err *find_debug_file(const struct elf_file *exe,
-				   const char *root, char **out)
+static struct err *find_debug_file(const struct elf_file *exe, const char *root,
+				   char **out)
 {
 	cleanup_free char *folder = NULL;
 
@@ -230,9 +230,8 @@ static struct err *resolve(const struct elf_file *exe, const char *root,
 			   struct questions *q)
 {
 	cleanup_free char *debug_path = NULL;
-	cleanup_err struct err *own =
-		dwarf_names_resolve(elf_file_path(exe), q->names.v,
-				    q->names.len);
+	cleanup_err struct err *own = dwarf_names_resolve(
+		elf_file_path(exe), q->names.v, q->names.len);
 
 	if (!own || own->code != ERR_MISSING)
 		return steal(&own);

@@ -46,7 +46,7 @@ struct layout {
 	struct {                                                               \
 		bool struct_present;                                           \
 		uint32_t struct_size; /* bytes */
-#define MEMBER(owner, id, need)		  struct member id;
+#define MEMBER(owner, id, need) struct member id;
 #define MEMBER_AS(owner, id, names, need) struct member id;
 #define END_STRUCT(id)                                                         \
 	}                                                                      \
@@ -86,8 +86,8 @@ struct layout {
 };
 
 /*
- * Resolves all names from the DWARF of exe, or of its separate debug file, which
- * is looked for below root too, where the target has its own (else NULL).
+ * Resolves all names from the DWARF of exe, or of its separate debug file,
+ * which is looked for below root too, where the target has its own (else NULL).
  * Variables keep their addresses of the file. Errors: ERR_MISSING, naming
  * what is required and not there (or: no DWARF at all); those of
  * elf/dwarf_names.h.

@@ -42,8 +42,7 @@ static struct err *read_bucket(struct runtime *rt, uint64_t addr, pc_vec *stack,
 	TRY(rt_field(rt, addr, &l->bucket.nstk, &out->depth));
 	TRY(read_stack(rt, addr + l->bucket.struct_size, out->depth, stack));
 	out->stack = stack->v;
-	record = addr + l->bucket.struct_size +
-		 out->depth * rt->arch->ptr_size;
+	record = addr + l->bucket.struct_size + out->depth * rt->arch->ptr_size;
 	active = record + l->memRecord.active.offset;
 	TRY(rt_field(rt, active, &l->memRecordCycle.allocs, &out->allocs));
 	return rt_field(rt, active, &l->memRecordCycle.frees, &out->frees);
@@ -71,10 +70,10 @@ each_bucket(struct runtime *rt, pc_vec *stack,
 	return NULL;
 }
 
-struct err *
-memprof_each(struct runtime *rt,
-	     struct err *(*fn)(void *, const struct memprof_bucket *),
-	     void *arg)
+struct err *memprof_each(struct runtime *rt,
+			 struct err *(*fn)(void *,
+					   const struct memprof_bucket *),
+			 void *arg)
 {
 	pc_vec stack = {};
 	struct err *e = each_bucket(rt, &stack, fn, arg);

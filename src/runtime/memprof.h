@@ -13,7 +13,7 @@ struct runtime;
 
 struct memprof_bucket {
 	uint64_t addr;
-	uint64_t size; /* of the objects counted here, bytes */
+	uint64_t size;	       /* of the objects counted here, bytes */
 	const uint64_t *stack; /* return addresses, leaf first; valid during
 				* the call */
 	uint64_t depth;
@@ -21,9 +21,9 @@ struct memprof_bucket {
 };
 
 /* Every bucket, newest first. */
-struct err *
-memprof_each(struct runtime *rt,
-	     struct err *(*fn)(void *, const struct memprof_bucket *),
-	     void *arg) must_check;
+struct err *memprof_each(struct runtime *rt,
+			 struct err *(*fn)(void *,
+					   const struct memprof_bucket *),
+			 void *arg) must_check;
 
 #endif

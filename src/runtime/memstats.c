@@ -277,8 +277,8 @@ static struct err *read_plain(struct runtime *rt, struct memstats *out)
 	at = l->var.mheap_.addr;
 	TRY(rt_field(rt, at + l->mheap.spanalloc.offset, &l->fixalloc.inuse,
 		     &out->mspan_inuse));
-	return rt_field(rt, at + l->mheap.cachealloc.offset,
-			&l->fixalloc.inuse, &out->mcache_inuse);
+	return rt_field(rt, at + l->mheap.cachealloc.offset, &l->fixalloc.inuse,
+			&out->mcache_inuse);
 }
 
 struct err *memstats_read(struct runtime *rt, struct memstats *out)

@@ -31,8 +31,7 @@ struct memstats {
  * HeapAlloc as far as gcController has been told, of a target that may be
  * running and a runtime that need not be loaded: for an estimate.
  */
-struct err *memstats_heap_alloc(struct runtime *rt,
-				uint64_t *out) must_check;
+struct err *memstats_heap_alloc(struct runtime *rt, uint64_t *out) must_check;
 
 struct err *memstats_read(struct runtime *rt, struct memstats *out) must_check;
 

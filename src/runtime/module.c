@@ -42,7 +42,8 @@ static struct err *read_mask(struct runtime *rt, uint64_t addr,
 	uint64_t words;
 
 	if (out->end < out->start)
-		return err_new(ERR_FORMAT, "a data segment ends before it starts");
+		return err_new(ERR_FORMAT,
+			       "a data segment ends before it starts");
 	TRY(rt_field(rt, addr, &l->bitvector.n, &out->mask_bits));
 	TRY(rt_field(rt, addr, &l->bitvector.bytedata, &out->mask));
 	words = (out->end - out->start + rt->arch->ptr_size - 1) /
@@ -299,8 +300,7 @@ struct err *func_find(struct runtime *rt, uint64_t pc, struct func *out)
 	return NULL;
 }
 
-struct err *func_name(struct runtime *rt, const struct func *f,
-		      struct buf *out)
+struct err *func_name(struct runtime *rt, const struct func *f, struct buf *out)
 {
 	if (f->name_off == 0 || f->name_off >= f->module->funcnametab.len)
 		return NULL;
@@ -312,11 +312,9 @@ struct err *func_name(struct runtime *rt, const struct func *f,
  * where fn finds that it does not end in the bytes it is given, it is called
  * again with more.
  */
-static struct err *with_table(struct runtime *rt, const struct func *f,
-			      uint32_t offset,
-			      struct err *(*fn)(void *arg,
-						const struct cursor *table),
-			      void *arg)
+static struct err *
+with_table(struct runtime *rt, const struct func *f, uint32_t offset,
+	   struct err *(*fn)(void *arg, const struct cursor *table), void *arg)
 {
 	const struct table *pctab = &f->module->pctab;
 	cleanup_free uint8_t *large = NULL;
@@ -420,8 +418,8 @@ static struct err *trailing_offset(struct runtime *rt, const struct func *f,
 	return NULL;
 }
 
-struct err *func_pcdata(struct runtime *rt, const struct func *f,
-			int64_t table, uint64_t pc, int32_t *out)
+struct err *func_pcdata(struct runtime *rt, const struct func *f, int64_t table,
+			uint64_t pc, int32_t *out)
 {
 	uint32_t offset;
 

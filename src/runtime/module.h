@@ -96,8 +96,7 @@ struct err *func_name(struct runtime *rt, const struct func *f,
  * function has no such table (offset 0).
  */
 struct err *func_pcvalue(struct runtime *rt, const struct func *f,
-			 uint32_t offset, uint64_t pc,
-			 int32_t *out) must_check;
+			 uint32_t offset, uint64_t pc, int32_t *out) must_check;
 
 /*
  * Calls fn for each step of the table at offset in the module's pctab, in order
@@ -112,8 +111,8 @@ struct err *func_pcvalue_each(struct runtime *rt, const struct func *f,
  * The value at pc of the function's table of that PCDATA_*; -1 where it has
  * none. Follows runtime/symtab.go:pcdatavalue.
  */
-struct err *func_pcdata(struct runtime *rt, const struct func *f,
-			int64_t table, uint64_t pc, int32_t *out) must_check;
+struct err *func_pcdata(struct runtime *rt, const struct func *f, int64_t table,
+			uint64_t pc, int32_t *out) must_check;
 
 /*
  * The address of the function's data of that FUNCDATA_*; 0 where it has none.

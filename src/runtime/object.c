@@ -17,10 +17,10 @@ struct object_reader {
 	struct object_wants wants;
 	struct pointer_reader *pointers;
 	struct object_batch batch;
-	uint8_t *contents;			       /* WINDOW_BYTES */
-	uint64_t bitmap[BITMAP_WORDS];		       /* pointers */
-	uint64_t allocated[WINDOW_SPANS][SLOT_WORDS];  /* of each span */
-	uint8_t bits[WINDOW_SPANS][MAX_SLOTS / 8];     /* as in the target */
+	uint8_t *contents;			      /* WINDOW_BYTES */
+	uint64_t bitmap[BITMAP_WORDS];		      /* pointers */
+	uint64_t allocated[WINDOW_SPANS][SLOT_WORDS]; /* of each span */
+	uint8_t bits[WINDOW_SPANS][MAX_SLOTS / 8];    /* as in the target */
 	uint8_t inline_marks[WINDOW_SPANS][MAX_SLOTS / 8];
 	struct read_range ranges[2 * WINDOW_SPANS];
 };
@@ -35,8 +35,8 @@ struct err *object_reader_create(struct runtime *rt, struct object_wants wants,
 	r->rt = rt;
 	r->wants = wants;
 	r->contents = malloc(WINDOW_BYTES);
-	struct err *e = r->contents ? pointer_reader_create(rt, &r->pointers) :
-				      &err_nomem;
+	struct err *e = r->contents ? pointer_reader_create(rt, &r->pointers)
+				    : &err_nomem;
 	if (e) {
 		object_reader_destroy(r);
 		return e;
@@ -144,8 +144,9 @@ static void read_bits(struct object_reader *r, const struct span *spans,
 		if (wants_inline_marks(&spans[i]))
 			r->ranges[count++] = (struct read_range){
 				.addr = inline_marks_addr(r->rt, &spans[i]),
-				.len = min_u64(l->spanInlineMarkBits.marks.width,
-					       sizeof(r->inline_marks[i])),
+				.len = min_u64(
+					l->spanInlineMarkBits.marks.width,
+					sizeof(r->inline_marks[i])),
 				.buf = r->inline_marks[i],
 			};
 	}

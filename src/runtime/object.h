@@ -80,14 +80,14 @@ struct object_batch {
 	size_t count;
 
 	/* Of a large object (else as above, with count 1): the piece. */
-	uint64_t size;		/* of the object, bytes */
-	uint64_t len;		/* of the piece; it may exceed the object */
-	bool allocated;		/* false: there is nothing to write */
-	const uint8_t *piece;	/* WINDOW_CONTENTS: len bytes */
+	uint64_t size;	      /* of the object, bytes */
+	uint64_t len;	      /* of the piece; it may exceed the object */
+	bool allocated;	      /* false: there is nothing to write */
+	const uint8_t *piece; /* WINDOW_CONTENTS: len bytes */
 	/* WINDOW_POINTERS, and WINDOW_CONTENTS with pointers_of_pieces: a bit
 	 * a word of the piece, or NULL. */
 	const uint64_t *pointers;
-	bool last;		/* of the object's pointers */
+	bool last; /* of the object's pointers */
 
 	/* What is not certain. */
 	uint64_t unreadable; /* bytes, taken for 0 */

@@ -177,18 +177,16 @@ static void copy_span_bits(struct pointer_reader *r,
 }
 
 static struct err *read_headers(struct pointer_reader *r,
-				struct object_batch *b,
-				struct span_objects *o, uint64_t *bitmap)
+				struct object_batch *b, struct span_objects *o,
+				uint64_t *bitmap)
 {
-	uint64_t header =
-		(uint64_t)r->rt->layout.konst.mallocHeaderSize.value;
+	uint64_t header = (uint64_t)r->rt->layout.konst.mallocHeaderSize.value;
 	uint64_t words = o->elemsize / WORD, skip = header / WORD;
 
 	for (uint32_t i = 0; i < o->nelems; i++) {
 		uint64_t type;
 
-		if (!word_bit(o->allocated, i) ||
-		    i + 1 == o->allocating)
+		if (!word_bit(o->allocated, i) || i + 1 == o->allocating)
 			continue;
 		type = load_le(o->contents + i * o->elemsize, WORD);
 		if (!type) /* it is just being made */
@@ -234,8 +232,7 @@ static struct err *read_large(struct pointer_reader *r, struct object_batch *b,
 
 static struct err *span_by_headers(struct pointer_reader *r,
 				   struct object_batch *b,
-				   struct span_objects *o,
-				   uint64_t *bitmap)
+				   struct span_objects *o, uint64_t *bitmap)
 {
 	if (!span_sizeclass(o->span))
 		return read_large(r, b, o->span, 0, o->elemsize / WORD, bitmap);
@@ -310,9 +307,8 @@ static struct err *span_by_bitmap(struct pointer_reader *r,
 				  uint64_t *bitmap)
 {
 	uint64_t words = o->elemsize / WORD;
-	struct err *e = read_raw(r, o->base,
-				 span_bytes(&r->rt->spans, o->span), r->raw,
-				 r->no_more);
+	struct err *e = read_raw(r, o->base, span_bytes(&r->rt->spans, o->span),
+				 r->raw, r->no_more);
 
 	if (e) {
 		b->untyped += o->allocated_count - 1;

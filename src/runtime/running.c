@@ -28,8 +28,8 @@ static bool on_stack(const struct goroutine *g, uint64_t sp)
 
 /*
  * On its own stack, in Go code: the registers count. On its thread's system
- * stack: what systemstack or mcall saved (runtime/asm_amd64.s). Elsewhere (in C,
- * in the vdso, in a signal handler) it is not known.
+ * stack: what systemstack or mcall saved (runtime/asm_amd64.s). Elsewhere (in
+ * C, in the vdso, in a signal handler) it is not known.
  */
 struct err *goroutine_place(struct runtime *rt, struct goroutine *g)
 {

@@ -9,10 +9,9 @@
 #include "runtime/goroutine.h"
 
 /*
- * Sets sp, pc, lr and `place` of a goroutine whose status is running; others are
- * left alone.
+ * Sets sp, pc, lr and `place` of a goroutine whose status is running; others
+ * are left alone.
  */
-struct err *goroutine_place(struct runtime *rt,
-			    struct goroutine *g) must_check;
+struct err *goroutine_place(struct runtime *rt, struct goroutine *g) must_check;
 
 #endif

@@ -65,8 +65,7 @@ struct err *rt_read(struct runtime *rt, uint64_t addr, void *buf,
 		    size_t len) must_check;
 
 /* A pointer-sized word. */
-struct err *rt_ptr(struct runtime *rt, uint64_t addr,
-		   uint64_t *out) must_check;
+struct err *rt_ptr(struct runtime *rt, uint64_t addr, uint64_t *out) must_check;
 
 /* A member of the struct at addr; 0 if this release does not have it. */
 struct err *rt_field(struct runtime *rt, uint64_t addr, const struct member *m,

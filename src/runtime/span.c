@@ -36,7 +36,8 @@ static struct err *add_arena(struct runtime *rt, uint64_t index)
 	struct arena a;
 
 	if (l1 * rt->arch->ptr_size >= l->mheap.arenas.width)
-		return err_new(ERR_FORMAT, "no arena has index %" PRIu64, index);
+		return err_new(ERR_FORMAT, "no arena has index %" PRIu64,
+			       index);
 	TRY(rt_ptr(rt, map + l1 * rt->arch->ptr_size, &map));
 	TRY(rt_ptr(rt, map + l2 * rt->arch->ptr_size, &a.heap_arena));
 	if (!a.heap_arena)
@@ -149,12 +150,14 @@ static struct err *check_geometry(const struct span_table *t,
 	    (nelems > 1 && !span_sizeclass(s)))
 		return not_a_span(addr, "more slots than memory");
 	if (!span_sizeclass(s)) {
-		/* A chunk of a user arena keeps some of it: runtime/arena.go. */
-		bool fits = s->flags & SPAN_USER_ARENA ?
-				    elemsize > span_bytes(t, s) / 2 :
-				    elemsize == span_bytes(t, s);
+		/* A chunk of a user arena keeps some of it: runtime/arena.go.
+		 */
+		bool fits = s->flags & SPAN_USER_ARENA
+				    ? elemsize > span_bytes(t, s) / 2
+				    : elemsize == span_bytes(t, s);
 
-		return fits ? NULL : not_a_span(addr, "a size not its object's");
+		return fits ? NULL
+			    : not_a_span(addr, "a size not its object's");
 	}
 	if (elemsize != t->size_class[span_sizeclass(s)])
 		return not_a_span(addr, "a slot size not of its class");
@@ -190,7 +193,8 @@ static struct err *add_span(struct runtime *rt, uint64_t addr,
 	uint64_t npages = field(&l->mspan.npages, bytes);
 	uint8_t flags;
 
-	if (field(&l->mspan.state, bytes) != (uint64_t)l->konst.mSpanInUse.value)
+	if (field(&l->mspan.state, bytes) !=
+	    (uint64_t)l->konst.mSpanInUse.value)
 		return NULL;
 	flags = sweep_flags(t, (uint32_t)field(&l->mspan.sweepgen, bytes));
 	if (field(&l->mspan.specials, bytes))
@@ -201,8 +205,8 @@ static struct err *add_span(struct runtime *rt, uint64_t addr,
 		flags |= SPAN_INLINE_MARKS;
 	if (!(flags & SPAN_UNSWEPT) && is_allocating(rt, bytes))
 		flags |= SPAN_ALLOCATING;
-	bits = field(flags & SPAN_UNSWEPT ? &l->mspan.gcmarkBits :
-					    &l->mspan.allocBits,
+	bits = field(flags & SPAN_UNSWEPT ? &l->mspan.gcmarkBits
+					  : &l->mspan.allocBits,
 		     bytes);
 	struct span s = {
 		.base = base,
@@ -235,8 +239,8 @@ static struct err *read_mspans(struct runtime *rt, const uint8_t *addrs,
 	for (size_t i = 0; i < n; i++) {
 		uint64_t addr = load_le(addrs + i * 8, 8);
 
-		if (count && ranges[count - 1].addr + ranges[count - 1].len ==
-				     addr) {
+		if (count &&
+		    ranges[count - 1].addr + ranges[count - 1].len == addr) {
 			ranges[count - 1].len += size;
 			continue;
 		}

@@ -44,7 +44,7 @@ struct span {
 _Static_assert(sizeof(struct span) == 32, "a span takes 32 bytes");
 
 struct arena {
-	uint64_t base; /* address of its first byte */
+	uint64_t base;	     /* address of its first byte */
 	uint64_t heap_arena; /* address of its heapArena */
 };
 
@@ -58,16 +58,16 @@ enum {
 };
 
 struct span_table {
-	VEC(struct span) list; /* in use, in the order of mheap_.allspans */
+	VEC(struct span) list;	  /* in use, in the order of mheap_.allspans */
 	VEC(struct arena) arenas; /* by address */
-	uint64_t page_size;   /* bytes */
-	uint64_t arena_size;  /* bytes */
-	uint32_t sweepgen;    /* of mheap_ */
-	bool marking;	      /* a collection marks objects */
+	uint64_t page_size;	  /* bytes */
+	uint64_t arena_size;	  /* bytes */
+	uint32_t sweepgen;	  /* of mheap_ */
+	bool marking;		  /* a collection marks objects */
 	uint64_t size_class[256]; /* bytes of a slot; [0] is unused */
 	uint32_t size_classes;
 	uint64_t torn, unswept; /* spans */
-	uint64_t bytes; /* in all spans in use */
+	uint64_t bytes;		/* in all spans in use */
 };
 
 /* An address of the heap. */

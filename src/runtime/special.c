@@ -43,11 +43,11 @@ span_specials(struct runtime *rt, const struct span *s, int64_t kind,
 	return NULL;
 }
 
-static struct err *
-each_special(struct runtime *rt, int64_t kind,
-	     struct err *(*fn)(struct runtime *, uint64_t special,
-			       uint64_t object, void *arg),
-	     void *arg)
+static struct err *each_special(struct runtime *rt, int64_t kind,
+				struct err *(*fn)(struct runtime *,
+						  uint64_t special,
+						  uint64_t object, void *arg),
+				void *arg)
 {
 	if (rt->layout.special.struct_size > MAX_SPECIAL)
 		return err_new(ERR_FORMAT, "runtime.special has %u bytes",
@@ -105,10 +105,10 @@ static struct err *read_queued(struct runtime *rt, uint64_t addr,
 	return sink->fn(sink->arg, &f);
 }
 
-struct err *
-queued_finalizer_each(struct runtime *rt,
-		      struct err *(*fn)(void *, const struct finalizer *),
-		      void *arg)
+struct err *queued_finalizer_each(struct runtime *rt,
+				  struct err *(*fn)(void *,
+						    const struct finalizer *),
+				  void *arg)
 {
 	const struct layout *l = &rt->layout;
 	struct finalizer_sink sink = { fn, arg };
@@ -154,10 +154,10 @@ static struct err *read_sample(struct runtime *rt, uint64_t special,
 	return sink->fn(sink->arg, &s);
 }
 
-struct err *
-alloc_sample_each(struct runtime *rt,
-		  struct err *(*fn)(void *, const struct alloc_sample *),
-		  void *arg)
+struct err *alloc_sample_each(struct runtime *rt,
+			      struct err *(*fn)(void *,
+						const struct alloc_sample *),
+			      void *arg)
 {
 	struct sample_sink sink = { fn, arg };
 

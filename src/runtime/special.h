@@ -32,13 +32,14 @@ struct err *finalizer_each(struct runtime *rt,
 			   void *arg) must_check;
 
 /* Finalizers that wait to be run. */
-struct err *queued_finalizer_each(
-	struct runtime *rt, struct err *(*fn)(void *, const struct finalizer *),
-	void *arg) must_check;
+struct err *queued_finalizer_each(struct runtime *rt,
+				  struct err *(*fn)(void *,
+						    const struct finalizer *),
+				  void *arg) must_check;
 
-struct err *
-alloc_sample_each(struct runtime *rt,
-		  struct err *(*fn)(void *, const struct alloc_sample *),
-		  void *arg) must_check;
+struct err *alloc_sample_each(struct runtime *rt,
+			      struct err *(*fn)(void *,
+						const struct alloc_sample *),
+			      void *arg) must_check;
 
 #endif

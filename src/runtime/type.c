@@ -8,7 +8,7 @@
 #include <string.h>
 
 enum {
-	MAX_TYPE = 256,	   /* bytes of an abi.Type */
+	MAX_TYPE = 256,	     /* bytes of an abi.Type */
 	MAX_MASK_DEPTH = 64, /* nesting of types built on demand */
 };
 
@@ -61,9 +61,10 @@ static struct err *read_type(struct runtime *rt, struct read_cache *cache,
 		.ptr_bytes = field(&l->type.PtrBytes, bytes),
 		.gcdata = field(&l->type.GCData, bytes),
 		.str = (uint32_t)field(&l->type.Str, bytes),
-		.kind = l->konst.KindMask.present ?
-				kind & (uint8_t)l->konst.KindMask.value :
-				kind & ~(uint8_t)l->konst.KindDirectIface.value,
+		.kind = l->konst.KindMask.present
+				? kind & (uint8_t)l->konst.KindMask.value
+				: kind & ~(uint8_t)l->konst.KindDirectIface
+						  .value,
 		.kind_flags = kind,
 		.tflag = (uint8_t)field(&l->type.TFlag, bytes),
 	};
@@ -133,8 +134,8 @@ static struct err *name_at(struct runtime *rt, uint64_t type, uint32_t offset,
 }
 
 /* Follows runtime/type.go:rtype.string. */
-static struct err *type_string(struct runtime *rt,
-			       const struct type_info *type, struct buf *out)
+static struct err *type_string(struct runtime *rt, const struct type_info *type,
+			       struct buf *out)
 {
 	TRY(name_at(rt, type->addr, type->str, out));
 	if (type->tflag & rt->layout.konst.TFlagExtraStar.value && out->len) {
@@ -206,7 +207,7 @@ struct err *type_name(struct runtime *rt, const struct type_info *type,
 	if (out->len == before)
 		return buf_append(out, string.v, string.len);
 	TRY(buf_append(out, ".", 1));
-	if (!(type->tflag & rt->layout.konst.TFlagNamed.value))
+	if (!(type->tflag & rt->layout.konst.TFlagNamed.value) || !string.len)
 		return NULL;
 	size_t start = last_component(&string);
 	return buf_append(out, string.v + start, string.len - start);
@@ -229,8 +230,8 @@ static struct err *copy_bits(struct builder *b, uint64_t addr, uint64_t n,
 
 	for (uint64_t done = 0; done < n;) {
 		uint64_t left = n - done;
-		uint64_t bits = left < sizeof(chunk) * 8 ? left :
-							   sizeof(chunk) * 8;
+		uint64_t bits =
+			left < sizeof(chunk) * 8 ? left : sizeof(chunk) * 8;
 
 		TRY(cache_read(&b->table->cache, addr + done / 8, chunk,
 			       (bits + 7) / 8));
@@ -277,15 +278,15 @@ static struct err *build_array(struct builder *b, const struct type_info *type,
 		return err_new(ERR_FORMAT, "no array type at %#" PRIx64,
 			       type->addr);
 	for (uint64_t i = 0; info.ptr_bytes && i < len; i++)
-		TRY(build_part(b, &info,
-			       to + i * (info.size / b->table->rt->arch->ptr_size),
-			       depth));
+		TRY(build_part(
+			b, &info,
+			to + i * (info.size / b->table->rt->arch->ptr_size),
+			depth));
 	return NULL;
 }
 
-static struct err *build_struct(struct builder *b,
-				const struct type_info *type, uint64_t to,
-				int depth)
+static struct err *build_struct(struct builder *b, const struct type_info *type,
+				uint64_t to, int depth)
 {
 	const struct layout *l = &b->table->rt->layout;
 	struct read_cache *cache = &b->table->cache;
@@ -333,7 +334,8 @@ static struct err *build(struct builder *b, const struct type_info *type,
 	const struct layout *l = &b->table->rt->layout;
 
 	if (depth > MAX_MASK_DEPTH)
-		return err_new(ERR_FORMAT, "type %#" PRIx64 " is nested without end",
+		return err_new(ERR_FORMAT,
+			       "type %#" PRIx64 " is nested without end",
 			       type->addr);
 	if (l->konst.KindGCProg.present &&
 	    type->kind_flags & l->konst.KindGCProg.value)
@@ -365,7 +367,8 @@ static struct err *make_mask(struct type_table *t, uint64_t addr,
 		.nwords = type.ptr_bytes / t->rt->arch->ptr_size,
 	};
 	if (!type.size)
-		return err_new(ERR_FORMAT, "type %#" PRIx64 " has no size", addr);
+		return err_new(ERR_FORMAT, "type %#" PRIx64 " has no size",
+			       addr);
 	if (type.ptr_bytes > max_u64(t->rt->spans.bytes, MAX_MASKED))
 		return err_new(ERR_FORMAT, "no type at %#" PRIx64, addr);
 	cleanup_free uint64_t *bits = calloc(mask.nwords / 64 + 1, 8);

@@ -38,7 +38,7 @@ struct type_table {
 	struct runtime *rt; /* borrowed */
 	pthread_mutex_t lock;
 	struct read_cache cache;
-	struct addr_map index;	/* address to 1 + index in masks */
+	struct addr_map index; /* address to 1 + index in masks */
 	VEC(struct type_mask) masks;
 };
 
@@ -52,9 +52,9 @@ struct err *type_read(struct runtime *rt, uint64_t addr,
 
 /*
  * Appends the type's name as WriteHeapDump writes it: package path, a dot and
- * the name, or the type's string if it has no package. Of a type that reflection
- * made, nothing: its name is not looked for yet.
- * Follows runtime/heapdump.go:dumptype.
+ * the name, or the type's string if it has no package. Of a type that
+ * reflection made, nothing: its name is not looked for yet. Follows
+ * runtime/heapdump.go:dumptype.
  */
 struct err *type_name(struct runtime *rt, const struct type_info *type,
 		      struct buf *out) must_check;

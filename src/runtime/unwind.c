@@ -73,8 +73,8 @@ static uint64_t continuation(const struct unwinder *u)
 	if (!u->has_callee ||
 	    u->callee_id != u->rt->layout.konst.FuncID_sigpanic.value)
 		return u->pc;
-	return u->func.deferreturn ? u->func.entry + u->func.deferreturn + 1 :
-				     0;
+	return u->func.deferreturn ? u->func.entry + u->func.deferreturn + 1
+				   : 0;
 }
 
 /* Whether the frame lies in its stack. */
@@ -89,8 +89,7 @@ static struct err *check_readable(const struct unwinder *u)
 {
 	uint64_t size = u->rt->arch->ptr_size, word;
 
-	return u->fp - u->sp < size ? NULL :
-				      rt_ptr(u->rt, u->fp - size, &word);
+	return u->fp - u->sp < size ? NULL : rt_ptr(u->rt, u->fp - size, &word);
 }
 
 /* Fills in the frame of u->func at u->pc and u->sp.

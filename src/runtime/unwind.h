@@ -14,7 +14,7 @@
 #include "runtime/module.h"
 
 struct unwinder {
-	struct runtime *rt; /* borrowed */
+	struct runtime *rt;	   /* borrowed */
 	const struct goroutine *g; /* borrowed */
 
 	/* The frame; there is none if `valid` is not set. */
@@ -26,7 +26,7 @@ struct unwinder {
 	uint64_t continpc;   /* where it goes on; 0: never, it is dead */
 	uint64_t lr;	     /* its return address; 0: it is the outermost */
 
-	bool by_lib; /* libunwind says where the caller is */
+	bool by_lib;	   /* libunwind says where the caller is */
 	uint8_t callee_id; /* FuncID_* of the frame before; 0 without */
 	bool has_callee;
 	bool broken; /* the stack ends where it should not */

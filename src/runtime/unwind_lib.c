@@ -31,9 +31,9 @@ struct lib_unwinder {
 	struct runtime *rt;
 	unw_addr_space_t space;
 	unw_cursor_t cursor;
-	uint64_t pc, sp;    /* where it starts */
-	struct buf made;    /* the unwind information of one function */
-	struct err *error;  /* what libunwind can't carry through */
+	uint64_t pc, sp;   /* where it starts */
+	struct buf made;   /* the unwind information of one function */
+	struct err *error; /* what libunwind can't carry through */
 };
 
 /* ---- unwind information of a function ------------------------------------ */
@@ -84,7 +84,7 @@ static struct err *put_cie(struct buf *b)
 	TRY(put(b, 0, 4)); /* a CIE */
 	TRY(put(b, 1, 1)); /* version */
 	TRY(buf_append(b, "zR", 3));
-	TRY(put_uleb(b, 1)); /* code alignment */
+	TRY(put_uleb(b, 1));  /* code alignment */
 	TRY(put(b, 0x78, 1)); /* data alignment: -8 */
 	TRY(put(b, DWARF_RA, 1));
 	TRY(put_uleb(b, 1)); /* augmentation data: */
@@ -143,7 +143,7 @@ static struct err *put_fde(struct lib_unwinder *u, const struct func *f,
 	TRY(put(b, b->len - CIE_AT, 4));
 	TRY(put(b, f->entry, 8));
 	size_at = b->len;
-	TRY(put(b, 0, 8)); /* pcs, known below */
+	TRY(put(b, 0, 8));   /* pcs, known below */
 	TRY(put_uleb(b, 0)); /* augmentation data */
 	if (is_last(u->rt, f)) {
 		TRY(put(b, DW_CFA_undefined, 1));

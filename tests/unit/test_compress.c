@@ -91,8 +91,8 @@ static void round_trip(const char *kind, size_t size)
 
 START_TEST(test_round_trip)
 {
-	static const char *const names[] = { "gzip", "gzip:9", "zstd",
-					     "zstd:1", "zstd:19" };
+	static const char *const names[] = { "gzip", "gzip:9", "zstd", "zstd:1",
+					     "zstd:19" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		round_trip(names[i], sizes[_i]);
@@ -102,9 +102,9 @@ END_TEST
 /* The sink's error comes back, and nothing is written behind it. */
 START_TEST(test_full_disk)
 {
-	const struct compression_choice choice = {
-		_i ? COMPRESS_ZSTD : COMPRESS_GZIP, 0
-	};
+	const struct compression_choice choice = { _i ? COMPRESS_ZSTD
+						      : COMPRESS_GZIP,
+						   0 };
 	cleanup(buf_deinit) struct buf in = {};
 	struct compressor *c;
 	int calls = 0;
@@ -124,8 +124,8 @@ END_TEST
 START_TEST(test_parse)
 {
 	static const char *const wrong[] = {
-		"",	  "lzma",     "gzip:",	 "gzip:0",   "gzip:10",
-		"zstd:x", "zstd:3 ",  "zstd:20", "gzipzstd", "zstd:-1",
+		"",	  "lzma",    "gzip:",	"gzip:0",   "gzip:10",
+		"zstd:x", "zstd:3 ", "zstd:20", "gzipzstd", "zstd:-1",
 	};
 	struct compression_choice c;
 
