@@ -162,9 +162,10 @@ struct err *unwind_start(struct unwinder *u, struct runtime *rt,
 	return e ? tolerate(u, e) : NULL;
 }
 
-/* Calls that nobody made: the signal handler put them there. */
-static bool is_injected(const struct layout *l, uint8_t id)
+bool unwind_is_injected(const struct runtime *rt, uint8_t id)
 {
+	const struct layout *l = &rt->layout;
+
 	return id == l->konst.FuncID_sigpanic.value ||
 	       id == l->konst.FuncID_asyncPreempt.value ||
 	       id == l->konst.FuncID_debugCallV2.value;
@@ -192,9 +193,8 @@ static struct err *after_injected(struct unwinder *u)
 /* Follows runtime/traceback.go:(*unwinder).next. */
 static struct err *next(struct unwinder *u)
 {
-	const struct layout *l = &u->rt->layout;
 	struct func caller;
-	bool injected = is_injected(l, u->func.id);
+	bool injected = unwind_is_injected(u->rt, u->func.id);
 
 	if (!u->lr) {
 		u->valid = false;

@@ -39,6 +39,10 @@ struct unwinder {
 struct err *unwind_start(struct unwinder *u, struct runtime *rt,
 			 const struct goroutine *g) must_check;
 
+/* Whether the function of that FuncID_* is one that nobody called: a signal
+ * handler put it there, and below it is the interrupted instruction. */
+bool unwind_is_injected(const struct runtime *rt, uint8_t id);
+
 /* The caller's frame. */
 struct err *unwind_next(struct unwinder *u) must_check;
 

@@ -3,6 +3,7 @@
 
 #include "elf/pclntab.h"
 #include "runtime/runtime.h"
+#include "runtime/unwind.h"
 
 #include <dwarf.h>
 #include <inttypes.h>
@@ -76,14 +77,19 @@ static struct err *close_entry(struct buf *b, size_t at)
 	return NULL;
 }
 
-static struct err *put_cie(struct buf *b)
+/*
+ * Below an injected call stands an interrupted instruction, and not one behind
+ * a call: what unwind information calls a signal frame. Without that libunwind
+ * would look for pc - 1, which at a function's entry is another's.
+ */
+static struct err *put_cie(struct buf *b, bool injected)
 {
 	size_t at = b->len;
 
 	TRY(put(b, 0, 4)); /* length */
 	TRY(put(b, 0, 4)); /* a CIE */
 	TRY(put(b, 1, 1)); /* version */
-	TRY(buf_append(b, "zR", 3));
+	TRY(injected ? buf_append(b, "zRS", 4) : buf_append(b, "zR", 3));
 	TRY(put_uleb(b, 1));  /* code alignment */
 	TRY(put(b, 0x78, 1)); /* data alignment: -8 */
 	TRY(put(b, DWARF_RA, 1));
@@ -164,7 +170,7 @@ static struct err *make_info(struct lib_unwinder *u, const struct func *f,
 
 	b->len = 0;
 	TRY(put(b, 0, 8));
-	TRY(put_cie(b));
+	TRY(put_cie(b, unwind_is_injected(u->rt, f->id)));
 	uint32_t fde = htole32((uint32_t)b->len);
 	memcpy(b->v + 4, &fde, sizeof(fde));
 	return put_fde(u, f, end);

@@ -250,7 +250,7 @@ START_TEST(goroutines)
 }
 END_TEST
 
-/* ---- threads, unwinders, progress ---------------------------------------- */
+/* ---- threads, unwinders --------------------------------------- */
 
 static void read_file(struct buf *out)
 {
@@ -280,6 +280,121 @@ START_TEST(the_same_bytes)
 	fake_program_deinit(&p);
 }
 END_TEST
+
+/* ---- without contents ---------------------------------------------------- */
+
+/* A word of a record of memory, or of a frame. */
+static uint64_t word_at(struct bytes contents, uint64_t offset)
+{
+	return load_le(contents.data + offset, 8);
+}
+
+/*
+ * The records of one are those of the other, but that every word is 0 unless
+ * it is a field, or the type word of an object.
+ */
+static void expect_masked(struct bytes full, struct bytes masked,
+			  struct field_list fields, uint64_t type_word)
+{
+	struct field f = { .offset = UINT64_MAX };
+
+	ck_assert_uint_eq(full.size, masked.size);
+	field_take(&fields, &f);
+	for (uint64_t at = 0; at < full.size; at += 8) {
+		uint64_t value = word_at(masked, at);
+
+		if (at == f.offset) {
+			ck_assert_uint_eq(value, word_at(full, at));
+			if (!field_take(&fields, &f))
+				f.offset = UINT64_MAX;
+		} else if (at == 0 && type_word) {
+			ck_assert_uint_eq(value, type_word);
+		} else {
+			ck_assert_uint_eq(value, 0);
+		}
+	}
+}
+
+static void expect_all_masked(const struct buf *full, const struct buf *masked,
+			      bool headers)
+{
+	struct dump_file files[2];
+	struct reader readers[2];
+	struct record r[2];
+	bool more = true;
+
+	dump_file_init(&files[0], "full", full->v, full->len);
+	dump_file_init(&files[1], "masked", masked->v, masked->len);
+	for (int i = 0; i < 2; i++)
+		expect_ok(reader_init(&readers[i], &files[i]));
+	while (more) {
+		for (int i = 0; i < 2; i++)
+			expect_ok(reader_next(&readers[i], &r[i], &more));
+		if (!more ||
+		    (r[0].kind != RECORD_OBJECT && r[0].kind != RECORD_DATA &&
+		     r[0].kind != RECORD_BSS))
+			continue;
+		struct bytes c = r[0].memory.contents;
+		bool header =
+			headers && r[0].kind == RECORD_OBJECT && c.size == 640;
+
+		ck_assert_int_eq(r[1].kind, r[0].kind);
+		ck_assert_uint_eq(r[1].memory.addr, r[0].memory.addr);
+		ck_assert_uint_eq(r[1].memory.fields.count,
+				  r[0].memory.fields.count);
+		expect_masked(c, r[1].memory.contents, r[1].memory.fields,
+			      header ? word_at(c, 0) : 0);
+	}
+	ck_assert_uint_eq(full->len, masked->len);
+}
+
+/* Fills what is no pointer with secrets. */
+static void fill_secrets(uint64_t addr, uint64_t size)
+{
+	uint8_t *bytes = fake_at(&p.f.target, addr, size);
+
+	for (uint64_t i = 0; i + 8 <= size; i += 8)
+		if (load_le(bytes + i, 8) == 0)
+			memcpy(bytes + i, "SECRETS", 7);
+}
+
+static void expect_no_contents(enum fake_release release, uint64_t large_pages)
+{
+	const struct heapdump_options options = { .threads = 2,
+						  .no_contents = true };
+	cleanup(buf_deinit) struct buf full = {}, masked = {};
+	struct heapdump_result result;
+
+	fake_program_init(&p, release, large_pages);
+	/* Not over the bits at the end of small objects' pages. */
+	fill_secrets(fake_slot(&p, p.small, 0), FAKE_PAGE / 2);
+	fill_secrets(fake_slot(&p, p.middle, 0), PROGRAM_MIDDLE * 640);
+	fill_secrets(fake_slot(&p, p.tiny, 0), PROGRAM_TINY * 16);
+	fill_secrets(fake_slot(&p, p.large, 0), large_pages * FAKE_PAGE);
+	fill_secrets(FAKE_DATA, 24);
+	fill_secrets(FAKE_BSS, 16);
+	fill_secrets(FAKE_STACK, 2 * FAKE_STACK_SIZE);
+	dump(1);
+	read_file(&full);
+	expect_ok(write_dump(&options, &result));
+	read_file(&masked);
+	ck_assert_ptr_nonnull(memmem(full.v, full.len, "SECRETS", 7));
+	expect_all_masked(&full, &masked, release != FAKE_GO121);
+	fake_program_deinit(&p);
+}
+
+START_TEST(no_contents)
+{
+	for (int pages = SMALL_PAGES; pages <= LARGE_PAGES;
+	     pages += LARGE_PAGES - SMALL_PAGES) {
+		expect_no_contents(FAKE_GO121, (uint64_t)pages);
+		expect_no_contents(FAKE_GO122, (uint64_t)pages);
+		expect_no_contents(FAKE_GO126, (uint64_t)pages);
+	}
+}
+END_TEST
+
+/* ---- progress ------------------------------------------------------------ */
 
 static void on_progress(void *arg, uint64_t done)
 {
@@ -374,6 +489,7 @@ int main(void)
 	tcase_add_test(tc, parameters_and_types);
 	tcase_add_test(tc, goroutines);
 	tcase_add_test(tc, the_same_bytes);
+	tcase_add_test(tc, no_contents);
 	tcase_add_test(tc, progress);
 	tcase_add_test(tc, errors);
 	tcase_add_test(tc, unreadable_memory);

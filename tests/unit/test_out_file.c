@@ -280,6 +280,25 @@ START_TEST(a_failed_write)
 }
 END_TEST
 
+/* The last byte that is allowed fits, one more does not. */
+START_TEST(a_limit)
+{
+	struct out_file *f = create("dump", false);
+
+	ck_assert_uint_gt(out_file_room(f), 0);
+	out_file_limit(f, 10);
+	expect_ok(out_file_write(f, "123456", 6));
+	expect_error(out_file_write(f, "78901", 5), ERR_LIMIT, "size allowed");
+	expect_ok(out_file_write(f, "7890", 4));
+	expect_error(out_file_write(f, "1", 1), ERR_LIMIT, "size allowed");
+	expect_ok(out_file_write(f, "", 0));
+	ck_assert_uint_eq(out_file_bytes(f), 10);
+	expect_ok(out_file_commit(f));
+	out_file_close(f);
+	expect_file("dump", "1234567890");
+}
+END_TEST
+
 START_TEST(compressed)
 {
 	const struct compression_choice gzip = { COMPRESS_GZIP, 0 };
@@ -473,6 +492,7 @@ int main(void)
 	tcase_add_test(tc, two_of_one_name);
 	tcase_add_test(tc, folders);
 	tcase_add_test(tc, a_failed_write);
+	tcase_add_test(tc, a_limit);
 	tcase_add_test(tc, compressed);
 	tcase_add_test(tc, a_link_to_a_file);
 	tcase_add_test(tc, a_link_to_nothing);
