@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/moment.h"
 
-#include "runtime/goroutine.h"
+#include "runtime/copystack.h"
 #include "runtime/runtime.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+
+/* More Ps are not believed. */
+enum { MAX_PROCS = 1 << 20 };
 
 static struct err *read_word(struct runtime *rt, uint64_t addr,
 			     unsigned int width, uint64_t *out)
@@ -17,21 +20,88 @@ static struct err *read_word(struct runtime *rt, uint64_t addr,
 	return NULL;
 }
 
-/* Follows runtime/mgcsweep.go:activeSweep: the top bit says that no span is
- * left, the others count the sweepers at work. */
-struct err *moment_glance(struct runtime *rt, struct moment *out)
+/*
+ * Up to Go 1.23, and on machines without a spinning bit, a mutex is 0 unless it
+ * is locked; else its lowest bit says so, and the others who waits for it.
+ * Follows runtime/lock_futex.go and runtime/lock_spinbit.go.
+ */
+static bool is_locked(const struct layout *l, uint64_t key)
+{
+	return l->konst.mutexStackLocked.present ? key & 1 : key != 0;
+}
+
+/* The locks of what a dump is made of. Others guard what is published by a
+ * single store, or is not looked at. */
+static struct err *check_locks(struct runtime *rt, struct moment *m)
 {
 	const struct layout *l = &rt->layout;
-	struct moment m = {};
+	const struct {
+		uint64_t addr;
+		const char *name;
+	} locks[] = {
+		{ l->var.mheap_.addr + l->mheap.lock.offset, "mheap_.lock" },
+		{ l->var.allglock.addr, "allglock" },
+		{ l->var.finlock.addr, "finlock" },
+		{ l->var.profMemActiveLock.addr, "profMemActiveLock" },
+	};
+	for (size_t i = 0; i < ARRAY_SIZE(locks); i++) {
+		uint64_t key;
+
+		TRY(read_word(rt, locks[i].addr + l->mutex.key.offset, 8,
+			      &key));
+		if (!is_locked(l, key))
+			continue;
+		m->locks++;
+		m->lock = locks[i].name;
+	}
+	return NULL;
+}
+
+/* A P's sequence number is odd while it updates its share.
+ * Follows runtime/mstats.go:(*consistentHeapStats).acquire. */
+static struct err *check_statistics(struct runtime *rt, struct moment *m)
+{
+	const struct layout *l = &rt->layout;
+	uint64_t array, n;
+
+	TRY(read_word(rt, l->var.allp.addr + l->slice.array.offset, 8, &array));
+	TRY(read_word(rt, l->var.allp.addr + l->slice.len.offset, 8, &n));
+	if (n > MAX_PROCS)
+		return err_new(ERR_FORMAT, "%" PRIu64 " Ps", n);
+	for (uint64_t i = 0; i < n; i++) {
+		uint64_t p, seq;
+
+		TRY(read_word(rt, array + i * rt->arch->ptr_size, 8, &p));
+		if (!p)
+			continue;
+		TRY(read_word(rt, p + l->p.statsSeq.offset, 4, &seq));
+		m->statistics += seq & 1;
+	}
+	return NULL;
+}
+
+/* Follows runtime/mgcsweep.go:activeSweep: the top bit says that no span is
+ * left, the others count the sweepers at work. */
+static struct err *check_sweepers(struct runtime *rt, struct moment *m)
+{
+	const struct layout *l = &rt->layout;
 	uint64_t state;
 
-	TRY(read_word(rt, l->var.gcphase.addr, 4, &m.gcphase));
 	TRY(read_word(rt,
 		      l->var.sweep.addr + l->sweepdata.active.offset +
 			      l->activeSweep.state.offset,
 		      4, &state));
-	m.gcphase -= (uint64_t)l->konst.GCoff.value;
-	m.sweepers = state & ~(uint64_t)l->konst.sweepDrainedMask.value;
+	m->sweepers = state & ~(uint64_t)l->konst.sweepDrainedMask.value;
+	return NULL;
+}
+
+struct err *moment_glance(struct runtime *rt, struct moment *out)
+{
+	struct moment m = {};
+
+	TRY(check_locks(rt, &m));
+	TRY(check_statistics(rt, &m));
+	TRY(check_sweepers(rt, &m));
 	*out = m;
 	return NULL;
 }
@@ -41,9 +111,11 @@ struct err *moment_check(struct runtime *rt, struct moment *out)
 	struct moment m;
 
 	TRY(moment_glance(rt, &m));
-	TRY(goroutine_count_copystack(rt, &m.copystack));
+	m.sweepers = 0; /* whether they hold a span is known now */
 	m.torn = rt->spans.torn;
 	m.unswept = rt->spans.unswept;
+	m.marking = rt->spans.marking;
+	TRY(copystack_count(rt, &m.copystack));
 	*out = m;
 	return NULL;
 }
@@ -52,24 +124,27 @@ void moment_describe(const struct moment *m, char text[MOMENT_TEXT])
 {
 	const struct {
 		uint64_t n;
-		const char *what;
+		const char *one, *many;
 	} counts[] = {
-		{ m->sweepers, "sweepers at work" },
-		{ m->torn, "spans in mid-sweep" },
-		{ m->unswept, "spans not swept" },
-		{ m->copystack, "stacks being moved" },
+		{ m->statistics, "P updates its statistics",
+		  "Ps update their statistics" },
+		{ m->sweepers, "sweeper at work", "sweepers at work" },
+		{ m->torn, "span in mid-sweep", "spans in mid-sweep" },
+		{ m->copystack, "stack being moved", "stacks being moved" },
+		{ m->gaps, "thread between two stacks",
+		  "threads between two stacks" },
 	};
 	size_t len = 0;
 
 	text[0] = '\0';
-	if (m->gcphase)
-		len = (size_t)snprintf(text, MOMENT_TEXT,
-				       "garbage collection running");
+	if (m->locks)
+		len = (size_t)snprintf(text, MOMENT_TEXT, "%s held", m->lock);
 	for (size_t i = 0; i < ARRAY_SIZE(counts); i++) {
 		if (!counts[i].n || len >= MOMENT_TEXT)
 			continue;
-		len += (size_t)snprintf(text + len, MOMENT_TEXT - len,
-					"%s%" PRIu64 " %s", len ? ", " : "",
-					counts[i].n, counts[i].what);
+		len += (size_t)snprintf(
+			text + len, MOMENT_TEXT - len, "%s%" PRIu64 " %s",
+			len ? ", " : "", counts[i].n,
+			counts[i].n == 1 ? counts[i].one : counts[i].many);
 	}
 }

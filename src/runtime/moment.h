@@ -1,28 +1,40 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whether the moment of the stop is one at which the heap can be told exactly:
- * no collection running, everything swept, no stack being moved.
+ * Whether the moment of the stop is one at which the heap can be told exactly.
+ * Threads stop at any instruction; what some of them are in the midst of
+ * changing is torn, and a little later it is not.
+ *
+ * A collection that marks, spans that are not swept and objects that are being
+ * allocated make no moment unfit: what they come to is known.
  */
 #ifndef HD_RUNTIME_MOMENT_H
 #define HD_RUNTIME_MOMENT_H
 
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct runtime;
 
 struct moment {
-	uint64_t gcphase;   /* 0: off */
-	uint64_t sweepers;  /* at work */
-	uint64_t torn;	    /* spans in mid-sweep */
-	uint64_t unswept;   /* spans */
-	uint64_t copystack; /* goroutines whose stack is being moved */
+	/* Half done; any of them makes the moment unfit. */
+	uint64_t locks;	     /* of lists, held by a thread */
+	const char *lock;    /* one of them; NULL without */
+	uint64_t statistics; /* Ps that update theirs */
+	uint64_t sweepers;   /* at work, perhaps on a span; a glance alone */
+	uint64_t torn;	     /* spans in mid-sweep */
+	uint64_t copystack;  /* goroutines whose stack is being moved */
+	uint64_t gaps;	     /* threads between two stacks */
+
+	/* For information. */
+	bool marking;
+	uint64_t unswept; /* spans */
 };
 
 /*
- * What a few words tell, before anything is loaded: gcphase and sweepers.
- * Reads past the cache, for it may hold an earlier stop's memory.
+ * What a few words tell, before anything is loaded: locks, statistics and
+ * sweepers. Reads past the cache, for it may hold an earlier stop's memory.
  */
 struct err *moment_glance(struct runtime *rt, struct moment *out) must_check;
 
@@ -31,13 +43,13 @@ struct err *moment_check(struct runtime *rt, struct moment *out) must_check;
 
 static inline bool moment_clean(const struct moment *m)
 {
-	return !m->gcphase && !m->sweepers && !m->torn && !m->unswept &&
-	       !m->copystack;
+	return !m->locks && !m->statistics && !m->sweepers && !m->torn &&
+	       !m->copystack && !m->gaps;
 }
 
-enum { MOMENT_TEXT = 160 };
+enum { MOMENT_TEXT = 240 };
 
-/* Says what is not clean: "collection running, 3 spans not swept". */
+/* Says what is not clean: "mheap_.lock held, 3 spans in mid-sweep". */
 void moment_describe(const struct moment *m, char text[MOMENT_TEXT]);
 
 #endif

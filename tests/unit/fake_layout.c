@@ -18,6 +18,7 @@ struct width {
 #define BYTES(n) 1, n, 0
 #define STRUCTS(n, id) n, 0, offsetof(struct layout, id.struct_size)
 static const struct width widths[] = {
+	{ "mheap.lock", STRUCTS(1, mutex) },
 	{ "mheap.sweepgen", BYTES(4) },
 	{ "mheap.allspans", STRUCTS(1, slice) },
 	{ "mheap.arenas", BYTES(8 * FAKE_L1) },
@@ -40,6 +41,7 @@ static const struct width widths[] = {
 	{ "finBlock.fin", STRUCTS(FAKE_FINALIZERS, finalizer) },
 	{ "sweepdata.active", STRUCTS(1, activeSweep) },
 	{ "activeSweep.state", BYTES(4) },
+	{ "p.statsSeq", BYTES(4) },
 	{ "mstats.heapStats", STRUCTS(1, consistentHeapStats) },
 	{ "mstats.pause_ns", BYTES(8 * 256) },
 	{ "mstats.numgc", BYTES(4) },
@@ -109,6 +111,7 @@ static const struct presence presences[] = {
 	{ "FuncID_corostart", FAKE_GO122, FAKE_GO126 },
 	{ "FuncID_runCleanups", FAKE_GO126, FAKE_GO126 },
 	{ "Gdeadextra", FAKE_GO126, FAKE_GO126 },
+	{ "mutexStackLocked", FAKE_GO126, FAKE_GO126 },
 	{ "TFlagDirectIface", FAKE_GO126, FAKE_GO126 },
 	{ "TFlagGCMaskOnDemand", FAKE_GO126, FAKE_GO126 },
 	{ "KindMask", FAKE_GO121, FAKE_GO122 },
@@ -230,6 +233,9 @@ static uint64_t size_of(const struct layout *l, const char *name)
 		{ "gcphase", 4 },
 		{ "sweep", l->sweepdata.struct_size },
 		{ "memstats", l->mstats.struct_size },
+		{ "allglock", l->mutex.struct_size },
+		{ "finlock", l->mutex.struct_size },
+		{ "profMemActiveLock", l->mutex.struct_size },
 		{ "allp", l->slice.struct_size },
 		{ "gomaxprocs", 4 },
 		{ "ncpu", 4 },

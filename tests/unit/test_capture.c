@@ -30,9 +30,12 @@ static void teardown(void)
 	fake_runtime_deinit(&f);
 }
 
-static void set_phase(uint64_t phase)
+static void hold_lock(bool held)
 {
-	fake_set_var(&f, &f.rt.layout.var.gcphase, phase);
+	const struct layout *l = &f.rt.layout;
+
+	fake_set(&f, l->var.mheap_.addr + l->mheap.lock.offset, &l->mutex.key,
+		 held);
 }
 
 static struct err *capture(unsigned int max_wait, struct capture *out)
@@ -68,23 +71,23 @@ START_TEST(fit_at_once)
 }
 END_TEST
 
-/* A collection ends, and its sweep, behind three stops. */
-static void run_collection(struct fake_target *t)
+/* Three stops fall into changes. */
+static void change_things(struct fake_target *t)
 {
 	const struct layout *l = &f.rt.layout;
 
-	set_phase(t->stops == 1);
+	hold_lock(t->stops == 1);
 	fake_set(&f, l->var.sweep.addr + l->sweepdata.active.offset,
 		 &l->activeSweep.state, t->stops == 2);
 	fake_set(&f, l->var.mheap_.addr, &l->mheap.sweepgen,
-		 FAKE_SWEEPGEN + (t->stops == 3 ? 2 : 0));
+		 FAKE_SWEEPGEN + (t->stops == 3 ? 1 : 0));
 }
 
 START_TEST(fit_later)
 {
 	struct capture c;
 
-	f.target.on_stop = run_collection;
+	f.target.on_stop = change_things;
 	expect_ok(capture(LONG, &c));
 	ck_assert(c.clean);
 	ck_assert(moment_clean(&c.moment));
@@ -98,10 +101,10 @@ START_TEST(never_fit)
 {
 	struct capture c;
 
-	set_phase(2);
+	hold_lock(true);
 	expect_ok(capture(0, &c));
 	ck_assert(!c.clean);
-	ck_assert_uint_eq(c.moment.gcphase, 2);
+	ck_assert_uint_eq(c.moment.locks, 1);
 	ck_assert_uint_eq(c.tries, 1);
 	expect_stopped(1);
 }
@@ -111,7 +114,7 @@ START_TEST(not_fit_for_a_while)
 {
 	struct capture c;
 
-	set_phase(2);
+	hold_lock(true);
 	expect_ok(capture(20, &c));
 	ck_assert(!c.clean);
 	ck_assert_uint_gt(c.tries, 1);
@@ -187,7 +190,7 @@ START_TEST(interrupted)
 {
 	struct capture c;
 
-	set_phase(1);
+	hold_lock(true);
 	f.target.on_stop = interrupt;
 	expect_error(capture(LONG, &c), ERR_INTERRUPTED, "interrupted");
 	expect_running(1);
