@@ -43,8 +43,8 @@ static const struct argp_option options[] = {
 	{ "force", KEY_FORCE, NULL, 0, "Replace a file that exists", 0 },
 	{ NULL, 0, NULL, 0, "Capture:", 2 },
 	{ "max-wait", KEY_MAX_WAIT, "MS", 0,
-	  "Wait at most MS milliseconds for a moment at which no garbage "
-	  "collection runs (default: 2000)",
+	  "Wait at most MS milliseconds for a moment at which nothing is half "
+	  "changed (default: 2000)",
 	  0 },
 	{ "unwind", KEY_UNWIND, "HOW", 0,
 	  "Find the frames of Go functions by libunwind (the default where it "
