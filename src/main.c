@@ -200,6 +200,23 @@ static void closing_line(const struct out_file *out, const struct target *t,
 		 format_duration(pause, t->pause_ns));
 }
 
+/* What the emulated sweep has done, if it had anything to do. */
+static void tell_sweep(const struct runtime *rt)
+{
+	const struct span_table *t = &rt->spans;
+	const struct sweep *s = &rt->sweep;
+
+	if (!t->unswept)
+		return;
+	log_verbose("%" PRIu64 " spans are not swept, %" PRIu64
+		    " of them cached; by their sweep %" PRIu64
+		    " finalizers and %" PRIu64
+		    " cleanups are queued, %zu objects revived, %zu weak "
+		    "handles cleared",
+		    t->unswept, t->cached, s->finalizers, s->cleanups,
+		    s->revived.len, s->cells.len);
+}
+
 static struct err *stop(const struct options *o, struct target *target,
 			struct runtime *rt, struct capture *capture)
 {
@@ -210,6 +227,7 @@ static struct err *stop(const struct options *o, struct target *target,
 		    "unwinding by %s",
 		    target->thread_count, capture->tries, rt->spans.list.len,
 		    rt->lib ? "libunwind" : "the runtime's rules");
+	tell_sweep(rt);
 	return NULL;
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/addr_map.h"
 #include "output/encoder.h"
+#include "runtime/finalizer_queue.h"
 #include "runtime/frame.h"
 #include "runtime/itab.h"
 #include "runtime/memprof.h"

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/memstats.h"
 
+#include "runtime/mcache.h"
 #include "runtime/runtime.h"
 
 #include <inttypes.h>
 
 enum {
 	MAX_STATS_SHARDS = 16, /* consistentHeapStats keeps three */
-	MAX_PROCS = 1 << 16,
 	/* The goal stays this far ahead of the trigger:
 	 * runtime/mgcpacer.go:heapGoalInternal, minRunway. */
 	MIN_RUNWAY = 64 << 10,
@@ -83,9 +83,10 @@ static struct err *add_shard(struct runtime *rt, uint64_t addr, struct sums *s)
  * runtime/mcache.go:(*mcache).releaseAll.
  */
 static struct err *add_cached_span(struct runtime *rt, uint64_t mspan,
-				   struct sums *s)
+				   void *arg)
 {
 	const struct layout *l = &rt->layout;
+	struct sums *s = arg;
 	uint64_t now, before, elemsize, used;
 
 	TRY(rt_field(rt, mspan, &l->mspan.allocCount, &now));
@@ -98,50 +99,13 @@ static struct err *add_cached_span(struct runtime *rt, uint64_t mspan,
 	return NULL;
 }
 
-static struct err *add_mcache(struct runtime *rt, uint64_t mcache,
-			      struct sums *s)
+static struct err *add_mcache(struct runtime *rt, uint64_t mcache, void *arg)
 {
-	const struct layout *l = &rt->layout;
-	uint64_t n = l->mcache.alloc.width / rt->arch->ptr_size;
+	struct sums *s = arg;
 
-	TRY(add_field(rt, mcache, &l->mcache.tinyAllocs, &s->tiny_allocs));
-	for (uint64_t i = 0; i < n; i++) {
-		uint64_t mspan;
-
-		TRY(rt_ptr(rt,
-			   mcache + l->mcache.alloc.offset +
-				   i * rt->arch->ptr_size,
-			   &mspan));
-		if (mspan && mspan != l->var.emptymspan.addr)
-			TRY(add_cached_span(rt, mspan, s));
-	}
-	return NULL;
-}
-
-/* Follows runtime/mstats.go:flushallmcaches. */
-static struct err *add_mcaches(struct runtime *rt, struct sums *s)
-{
-	const struct layout *l = &rt->layout;
-	struct go_slice allp;
-	uint64_t procs;
-
-	TRY(rt_var(rt, &l->var.gomaxprocs, &procs));
-	TRY(rt_slice(rt, l->var.allp.addr, MAX_PROCS, &allp));
-	if (procs > allp.len)
-		return err_new(ERR_FORMAT,
-			       "GOMAXPROCS is %" PRIu64 " of %" PRIu64 " Ps",
-			       procs, allp.len);
-	for (uint64_t i = 0; i < procs; i++) {
-		uint64_t p, mcache;
-
-		TRY(rt_ptr(rt, allp.addr + i * rt->arch->ptr_size, &p));
-		if (!p)
-			continue;
-		TRY(rt_field(rt, p, &l->p.mcache, &mcache));
-		if (mcache)
-			TRY(add_mcache(rt, mcache, s));
-	}
-	return NULL;
+	TRY(add_field(rt, mcache, &rt->layout.mcache.tinyAllocs,
+		      &s->tiny_allocs));
+	return mcache_each_mspan(rt, mcache, add_cached_span, s);
 }
 
 static struct err *read_sums(struct runtime *rt, struct sums *s)
@@ -157,7 +121,7 @@ static struct err *read_sums(struct runtime *rt, struct sums *s)
 			       shards);
 	for (uint64_t i = 0; i < shards; i++)
 		TRY(add_shard(rt, at + i * size, s));
-	return add_mcaches(rt, s);
+	return mcache_each(rt, add_mcache, s);
 }
 
 /* ---- the goal of the next collection ------------------------------------- */

@@ -103,29 +103,6 @@ bool object_walk_next(struct object_walk *w, struct object_window *out)
 
 /* ---- which slots are allocated ------------------------------------------- */
 
-/* Bytes of a span's bitmap in the target: whole words of 64 bits. */
-static size_t bits_size(const struct span *s)
-{
-	return (size_t)(s->nelems + 63) / 64 * 8;
-}
-
-/* Where the marks of a span with inline mark bits are. */
-static uint64_t inline_marks_addr(const struct runtime *rt,
-				  const struct span *s)
-{
-	const struct layout *l = &rt->layout;
-
-	return s->base + span_bytes(&rt->spans, s) -
-	       l->spanInlineMarkBits.struct_size +
-	       l->spanInlineMarkBits.marks.offset;
-}
-
-/* Its own unswept marks are inline until the sweep merges them. */
-static bool wants_inline_marks(const struct span *s)
-{
-	return (s->flags & SPAN_UNSWEPT) && (s->flags & SPAN_INLINE_MARKS);
-}
-
 static void read_bits(struct object_reader *r, const struct span *spans,
 		      size_t n)
 {
@@ -138,12 +115,12 @@ static void read_bits(struct object_reader *r, const struct span *spans,
 		if (spans[i].nelems <= MAX_SLOTS)
 			r->ranges[count++] = (struct read_range){
 				.addr = spans[i].bits,
-				.len = bits_size(&spans[i]),
+				.len = span_bits_size(&spans[i]),
 				.buf = r->bits[i],
 			};
-		if (wants_inline_marks(&spans[i]))
+		if (span_wants_inline_marks(&spans[i]))
 			r->ranges[count++] = (struct read_range){
-				.addr = inline_marks_addr(r->rt, &spans[i]),
+				.addr = span_inline_marks(r->rt, &spans[i]),
 				.len = min_u64(
 					l->spanInlineMarkBits.marks.width,
 					sizeof(r->inline_marks[i])),
@@ -157,32 +134,18 @@ static void read_bits(struct object_reader *r, const struct span *spans,
 }
 
 /*
- * A slot is allocated if it lies below freeindex, or its bit is set; in a span
- * that is not swept yet, if it is marked: the sweep will free the others.
- * Follows runtime/mbitmap.go:(*mspan).isFree and runtime/mgcsweep.go.
+ * Objects that the sweep is going to free are gone, but for those that a
+ * finalizer revives. Follows runtime/mbitmap.go:(*mspan).isFree and
+ * runtime/mgcsweep.go.
  */
 static uint32_t find_allocated(struct object_reader *r, const struct span *s,
 			       size_t i)
 {
-	uint64_t *out = r->allocated[i];
-	uint32_t below = s->flags & SPAN_UNSWEPT ? 0 : s->freeindex;
-	uint32_t count = 0;
+	size_t index = (size_t)(s - r->rt->spans.list.v);
+	uint32_t count = span_combine(s, r->bits[i], r->inline_marks[i],
+				      r->allocated[i]);
 
-	for (uint32_t w = 0; w * 64 < s->nelems && w < SLOT_WORDS; w++) {
-		uint32_t left = s->nelems - w * 64;
-		uint64_t bits = load_le(r->bits[i] + w * 8, 8) |
-				load_le(r->inline_marks[i] + w * 8, 8);
-
-		if (below >= (w + 1) * 64)
-			bits = ~0ull;
-		else if (below > w * 64)
-			bits |= (1ull << (below - w * 64)) - 1;
-		if (left < 64)
-			bits &= (1ull << left) - 1;
-		out[w] = bits;
-		count += (uint32_t)__builtin_popcountll(bits);
-	}
-	return count;
+	return count + sweep_revive(&r->rt->sweep, index, r->allocated[i]);
 }
 
 /* See span_objects.allocating. An object that the last sweep left has its bit.
@@ -220,8 +183,11 @@ static struct err *read_contents(struct object_reader *r)
 	}
 	target_read_many(r->rt->target, r->ranges, count);
 	for (size_t i = 0; i < count; i++) {
-		if (r->ranges[i].ok)
+		if (r->ranges[i].ok) {
+			sweep_clear_cells(&r->rt->sweep, r->ranges[i].addr,
+					  r->ranges[i].len, r->ranges[i].buf);
 			continue;
+		}
 		memset(r->ranges[i].buf, 0, r->ranges[i].len);
 		b->unreadable += r->ranges[i].len;
 	}

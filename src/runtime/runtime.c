@@ -75,13 +75,15 @@ struct err *runtime_load(struct runtime *rt)
 	TRY(type_table_init(&rt->types, rt));
 	if (!rt->no_libunwind)
 		TRY(lib_unwinder_create(rt, &rt->lib));
-	return err_wrap(span_table_load(rt), "reading the heap's spans");
+	TRY(err_wrap(span_table_load(rt), "reading the heap's spans"));
+	return err_wrap(sweep_load(rt), "reading what is to be swept");
 }
 
 void runtime_unload(struct runtime *rt)
 {
 	lib_unwinder_destroy(rt->lib);
 	rt->lib = NULL;
+	sweep_deinit(&rt->sweep);
 	span_table_deinit(&rt->spans);
 	type_table_deinit(&rt->types);
 	module_table_deinit(&rt->modules);

@@ -15,6 +15,7 @@
 #include "runtime/layout.h"
 #include "runtime/module.h"
 #include "runtime/span.h"
+#include "runtime/sweep.h"
 #include "runtime/type.h"
 #include "target/cache.h"
 #include "target/target.h"
@@ -34,6 +35,7 @@ struct runtime {
 	struct module_table modules;
 	struct type_table types;
 	struct span_table spans;
+	struct sweep sweep;	  /* of those that are not swept */
 	struct lib_unwinder *lib; /* NULL: not on this machine, or unwanted */
 };
 

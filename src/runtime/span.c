@@ -119,9 +119,12 @@ static uint8_t sweep_flags(struct span_table *t, uint32_t sweepgen)
 {
 	switch (sweepgen - t->sweepgen) {
 	case (uint32_t)-2: /* needs sweeping */
-	case 1:		   /* cached before the cycle began, and needs it */
 		t->unswept++;
 		return SPAN_UNSWEPT;
+	case 1: /* cached before the cycle began, and needs it */
+		t->unswept++;
+		t->cached++;
+		return SPAN_UNSWEPT | SPAN_CACHED;
 	case (uint32_t)-1:
 		t->torn++;
 		return SPAN_TORN;
@@ -389,17 +392,62 @@ bool span_find(const struct span_table *t, uint64_t addr,
 	return false;
 }
 
+uint64_t span_inline_marks(const struct runtime *rt, const struct span *s)
+{
+	const struct layout *l = &rt->layout;
+
+	return s->base + span_bytes(&rt->spans, s) -
+	       l->spanInlineMarkBits.struct_size +
+	       l->spanInlineMarkBits.marks.offset;
+}
+
+/* Follows runtime/mbitmap.go:(*mspan).isFree: all below freeindex are
+ * allocated. The sweep sets it to 0. */
+uint32_t span_combine(const struct span *s, const uint8_t *bits,
+		      const uint8_t *inline_marks, uint64_t *out)
+{
+	uint32_t below = s->flags & SPAN_UNSWEPT ? 0 : s->freeindex;
+	uint32_t count = 0;
+
+	for (uint32_t w = 0; w * 64 < s->nelems; w++) {
+		uint32_t left = s->nelems - w * 64;
+		uint64_t word = load_le(bits + w * 8, 8) |
+				load_le(inline_marks + w * 8, 8);
+
+		if (below >= (w + 1) * 64)
+			word = ~0ull;
+		else if (below > w * 64)
+			word |= (1ull << (below - w * 64)) - 1;
+		if (left < 64)
+			word &= (1ull << left) - 1;
+		out[w] = word;
+		count += (uint32_t)__builtin_popcountll(word);
+	}
+	return count;
+}
+
+struct err *span_allocated(struct runtime *rt, const struct span *s,
+			   uint64_t *out)
+{
+	const struct member *marks = &rt->layout.spanInlineMarkBits.marks;
+	uint8_t bits[SPAN_SLOTS / 8] = {}, inline_marks[SPAN_SLOTS / 8] = {};
+
+	TRY(rt_read(rt, s->bits, bits, span_bits_size(s)));
+	if (span_wants_inline_marks(s))
+		TRY(rt_read(rt, span_inline_marks(rt, s), inline_marks,
+			    min_u64(marks->width, sizeof(inline_marks))));
+	memset(out, 0, SPAN_SLOTS / 8);
+	span_combine(s, bits, inline_marks, out);
+	return NULL;
+}
+
 struct err *span_slot_allocated(struct runtime *rt,
 				const struct heap_address *at, bool *out)
 {
-	const struct span *s = at->span;
-	uint64_t byte;
+	uint64_t bits[SPAN_SLOTS / 64];
 
-	if (!(s->flags & SPAN_UNSWEPT) && at->slot < s->freeindex) {
-		*out = true;
-		return NULL;
-	}
-	TRY(cache_read_uint(&rt->cache, s->bits + at->slot / 8, 1, &byte));
-	*out = byte >> (at->slot % 8) & 1;
+	TRY(span_allocated(rt, at->span, bits));
+	sweep_revive(&rt->sweep, (size_t)(at->span - rt->spans.list.v), bits);
+	*out = bits[at->slot / 64] >> (at->slot % 64) & 1;
 	return NULL;
 }

@@ -16,7 +16,7 @@ enum span_flag {
 	/* Not swept since the last mark phase: `bits` are mark bits, which
 	 * say what the sweep will leave. */
 	SPAN_UNSWEPT = 1 << 0,
-	/* Being swept at this moment: its bits are not to be trusted. */
+	/* Being swept at this moment: what its bits say may be wrong. */
 	SPAN_TORN = 1 << 1,
 	SPAN_SPECIALS = 1 << 2,
 	/* Its last bytes are a spanInlineMarkBits (green tea). */
@@ -25,6 +25,8 @@ enum span_flag {
 	/* The slot below freeindex is just being allocated, unless its bit is
 	 * set: its type or pointer bits are not there yet. */
 	SPAN_ALLOCATING = 1 << 5,
+	/* Unswept, and in a P's cache since before the sweep began. */
+	SPAN_CACHED = 1 << 6,
 };
 
 /*
@@ -67,6 +69,7 @@ struct span_table {
 	uint64_t size_class[256]; /* bytes of a slot; [0] is unused */
 	uint32_t size_classes;
 	uint64_t torn, unswept; /* spans */
+	uint64_t cached;	/* of the unswept: those with SPAN_CACHED */
 	uint64_t bytes;		/* in all spans in use */
 };
 
@@ -116,7 +119,37 @@ static inline uint64_t span_elemsize(const struct span_table *t,
 bool span_find(const struct span_table *t, uint64_t addr,
 	       struct heap_address *out);
 
-/* Whether the slot of an address is allocated; small reads. */
+/* Bytes of a span's bitmap in the target: whole words of 64 bits. */
+static inline size_t span_bits_size(const struct span *s)
+{
+	return (size_t)(s->nelems + 63) / 64 * 8;
+}
+
+/* Whether marks of s may be inline: until the sweep merges them with `bits`. */
+static inline bool span_wants_inline_marks(const struct span *s)
+{
+	return (s->flags & SPAN_UNSWEPT) && (s->flags & SPAN_INLINE_MARKS);
+}
+
+/* Where they are. */
+uint64_t span_inline_marks(const struct runtime *rt, const struct span *s);
+
+/*
+ * Which slots are allocated, or will be when the sweep has freed what is not
+ * marked: a bit each in out. bits are the span's, inline_marks those marks (or
+ * zeroed), both of SPAN_SLOTS bits. Returns how many.
+ */
+uint32_t span_combine(const struct span *s, const uint8_t *bits,
+		      const uint8_t *inline_marks, uint64_t *out);
+
+/* The same by small reads; SPAN_SLOTS bits are filled in. */
+struct err *span_allocated(struct runtime *rt, const struct span *s,
+			   uint64_t *out) must_check;
+
+/*
+ * Whether the slot of an address is allocated, also by a finalizer that the
+ * sweep revives it for; small reads.
+ */
 struct err *span_slot_allocated(struct runtime *rt,
 				const struct heap_address *at,
 				bool *out) must_check;

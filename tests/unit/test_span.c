@@ -142,11 +142,11 @@ START_TEST(sweep_states)
 		int delta;
 		uint8_t flags;
 	} states[] = {
-		{ -2, SPAN_UNSWEPT }, /* needs sweeping */
-		{ -1, SPAN_TORN },    /* is being swept */
-		{ 0, 0 },	      /* swept */
-		{ 1, SPAN_UNSWEPT },  /* cached before the cycle */
-		{ 3, 0 },	      /* swept, and cached */
+		{ -2, SPAN_UNSWEPT },		   /* needs sweeping */
+		{ -1, SPAN_TORN },		   /* is being swept */
+		{ 0, 0 },			   /* swept */
+		{ 1, SPAN_UNSWEPT | SPAN_CACHED }, /* cached before it */
+		{ 3, 0 },			   /* swept, and cached */
 	};
 	const struct layout *l = &f.rt.layout;
 
@@ -170,6 +170,7 @@ START_TEST(sweep_states)
 				  fake_get(&f.target, s->mspan + m->offset, 8));
 	}
 	ck_assert_uint_eq(f.rt.spans.unswept, 2);
+	ck_assert_uint_eq(f.rt.spans.cached, 1);
 	ck_assert_uint_eq(f.rt.spans.torn, 1);
 }
 END_TEST

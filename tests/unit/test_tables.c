@@ -5,6 +5,7 @@
 
 #include "runtime/itab.h"
 #include "runtime/memprof.h"
+#include "runtime/finalizer_queue.h"
 #include "runtime/special.h"
 
 #include <stdlib.h>
