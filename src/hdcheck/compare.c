@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hdcheck/compare.h"
 
+#include "base/bits.h"
 #include "hdcheck/differ.h"
 #include "hdcheck/reader.h"
 
@@ -252,7 +253,7 @@ static struct err *join(struct comparer *c, enum record_kind kind,
 
 static struct err *compare_kind(struct comparer *c, enum record_kind kind)
 {
-	struct entries *a = &c->a.kinds[kind], *b = &c->b.kinds[kind];
+	const struct entries *a = &c->a.kinds[kind], *b = &c->b.kinds[kind];
 	size_t max = a->list.len < b->list.len ? a->list.len : b->list.len;
 	cleanup_free struct pair *pairs = calloc(max + 1, sizeof(*pairs));
 	size_t n = 0;
@@ -261,8 +262,6 @@ static struct err *compare_kind(struct comparer *c, enum record_kind kind)
 		return &err_nomem;
 	c->result.kinds[kind].a = a->list.len;
 	c->result.kinds[kind].b = b->list.len;
-	entries_sort(a);
-	entries_sort(b);
 	TRY(join(c, kind, pairs, &n));
 	return check_order(c, kind, pairs, n);
 }
@@ -281,6 +280,84 @@ static struct err *relocate(struct comparer *c)
 	return NULL;
 }
 
+/* ---- structs in the heap that rules are about ---------------------------- */
+
+/* The word of A's memory at addr; false: none of its records has it. */
+static struct err *word_at(struct comparer *c, uint64_t addr, uint64_t *word,
+			   bool *found)
+{
+	static const enum record_kind kinds[] = { RECORD_DATA, RECORD_BSS,
+						  RECORD_OBJECT };
+	struct record r;
+
+	*found = false;
+	for (size_t k = 0; k < ARRAY_SIZE(kinds); k++) {
+		const struct entries *e = &c->a.kinds[kinds[k]];
+		size_t low = 0, high = e->list.len;
+
+		while (low < high) {
+			size_t middle = low + (high - low) / 2;
+
+			if (e->list.v[middle].key <= addr)
+				low = middle + 1;
+			else
+				high = middle;
+		}
+		if (!low)
+			continue;
+		TRY(reader_at(&c->a.reader, e->list.v[low - 1].offset, &r));
+		uint64_t offset = addr - r.memory.addr;
+		if (r.memory.contents.size < 8 ||
+		    offset > r.memory.contents.size - 8)
+			continue;
+		*word = load_le(r.memory.contents.data + offset, 8);
+		*found = true;
+		return NULL;
+	}
+	return NULL;
+}
+
+/* The Ps of runtime.allp, as far as A has it. */
+static struct err *find_ps(struct comparer *c)
+{
+	uint64_t allp, array, len, p;
+	bool found;
+
+	if (!exe_variable(c->options->exe, "runtime.allp", &allp))
+		return NULL;
+	TRY(word_at(c, allp, &array, &found));
+	if (found)
+		TRY(word_at(c, allp + 8, &len, &found));
+	for (uint64_t i = 0; found && i < len; i++) {
+		TRY(word_at(c, array + i * 8, &p, &found));
+		if (found && p)
+			TRY(exe_add_owner(c->options->exe, OWNER_P, p));
+	}
+	return NULL;
+}
+
+static struct err *find_writer(struct comparer *c)
+{
+	const struct entries *e = &c->b.kinds[RECORD_GOROUTINE];
+	struct record r;
+
+	for (size_t i = 0; i < e->list.len; i++) {
+		TRY(reader_at(&c->b.reader, e->list.v[i].offset, &r));
+		if (rule_is_writer(&r.goroutine))
+			TRY(exe_add_owner(c->options->exe, OWNER_WRITER,
+					  r.goroutine.addr));
+	}
+	return NULL;
+}
+
+static struct err *find_owners(struct comparer *c)
+{
+	if (!c->options->exe)
+		return NULL;
+	TRY(find_ps(c));
+	return find_writer(c);
+}
+
 struct err *compare(const struct dump_file *a, const struct dump_file *b,
 		    const struct compare_options *options,
 		    struct comparison *out)
@@ -295,6 +372,11 @@ struct err *compare(const struct dump_file *a, const struct dump_file *b,
 	TRY(side_read(&c.a, a));
 	TRY(side_read(&c.b, b));
 	TRY(relocate(&c));
+	for (int i = 1; i < RECORD_KINDS; i++) {
+		entries_sort(&c.a.kinds[i]);
+		entries_sort(&c.b.kinds[i]);
+	}
+	TRY(find_owners(&c));
 	for (int i = 1; i < RECORD_KINDS; i++)
 		TRY(compare_kind(&c, (enum record_kind)i));
 	*out = c.result;

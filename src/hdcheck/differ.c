@@ -331,14 +331,34 @@ static struct err *variables_differ(struct comparison *c,
 	return NULL;
 }
 
+/* Contents that are compared variable by variable. */
+static bool has_variables(const struct compare_options *o,
+			  const struct record *a, const struct record *b)
+{
+	const struct memory_record *m = &a->memory;
+
+	if (a->kind != RECORD_DATA && a->kind != RECORD_BSS &&
+	    a->kind != RECORD_OBJECT)
+		return false;
+	if (!o->exe || m->contents.size != b->memory.contents.size)
+		return false;
+	return a->kind != RECORD_OBJECT ||
+	       exe_any_ruled(o->exe, m->addr, m->addr + m->contents.size);
+}
+
 struct err *record_differ(struct comparison *c,
 			  const struct compare_options *options,
 			  const struct record *a, const struct record *b)
 {
+	enum rule rule;
+
 	if (record_equal(a, b))
 		return NULL;
-	if ((a->kind != RECORD_DATA && a->kind != RECORD_BSS) ||
-	    !options->exe || a->memory.contents.size != b->memory.contents.size)
+	if (rule_allows(options->ignore, a, b, &rule)) {
+		c->ignored[rule]++;
+		return NULL;
+	}
+	if (!has_variables(options, a, b))
 		return members_differ(c, a, b, true);
 	TRY(variables_differ(c, options, a, b));
 	return members_differ(c, a, b, false);

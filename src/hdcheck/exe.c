@@ -17,12 +17,21 @@ struct extent {
 	enum rule rule;	  /* of bytes of a rule */
 };
 
+/* A member of a struct that is in the heap. */
+struct part {
+	enum rule_owner owner;
+	enum rule rule;
+	const char *name;
+	uint64_t offset, size;
+};
+
 struct exe {
 	uint8_t *strings;
 	size_t strings_size;
 	VEC(struct extent) variables; /* sorted by address */
 	VEC(struct extent) ruled;
-	uint64_t data; /* runtime.data */
+	VEC(struct part) parts; /* of structs in the heap */
+	uint64_t data;		/* runtime.data */
 	uint64_t bias;
 };
 
@@ -33,6 +42,7 @@ void exe_close(struct exe *e)
 	free(e->strings);
 	vec_deinit(&e->variables);
 	vec_deinit(&e->ruled);
+	vec_deinit(&e->parts);
 	free(e);
 }
 
@@ -82,78 +92,100 @@ static struct err *read_symbols(struct exe *e, const struct elf_file *f)
 	return NULL;
 }
 
-/* The structs that the members of rules are in. */
-struct struct_names {
-	struct dwarf_name v[RULE_VARIABLE_COUNT];
-	size_t len;
-};
-
-static void struct_names_deinit(struct struct_names *n)
-{
-	dwarf_names_deinit(n->v, n->len);
-}
-
+/* The structs that the members of rules are in: names[i] is that of variable
+ * i; those without one ask for a name that does not exist. */
 static struct err *resolve_structs(const struct elf_file *f, rule_set set,
-				   struct struct_names *out)
+				   struct dwarf_name *names)
 {
-	for (size_t i = 0; i < RULE_VARIABLE_COUNT; i++) {
+	bool any = false;
+
+	for (size_t i = 0; i < rule_variable_count; i++) {
 		const struct rule_variable *v = &rule_variables[i];
+		bool wanted = v->member && rule_holds(set, v->rule);
 
-		if (v->member && rule_holds(set, v->rule))
-			out->v[out->len++] = (struct dwarf_name){
-				.kind = DWARF_STRUCT,
-				.name = v->struct_name,
-			};
+		names[i].kind = DWARF_STRUCT;
+		names[i].name = wanted ? v->struct_name : "";
+		any |= wanted;
 	}
-	if (!out->len)
+	if (!any)
 		return NULL;
-	return dwarf_names_resolve(elf_file_path(f), out->v, out->len);
+	return dwarf_names_resolve(elf_file_path(f), names,
+				   rule_variable_count);
 }
 
-static const struct dwarf_member *find_member(const struct struct_names *names,
-					      const struct rule_variable *v)
-{
-	for (size_t i = 0; i < names->len; i++)
-		if (names->v[i].found &&
-		    !strcmp(names->v[i].name, v->struct_name))
-			return dwarf_name_member(&names->v[i], v->member);
-	return NULL;
-}
-
-static struct err *add_ruled(struct exe *e, struct elf_file *f,
-			     const struct rule_variable *v,
-			     const struct struct_names *names)
+/* The whole variable, or a member of it. */
+static struct err *add_variable(struct exe *e, struct elf_file *f,
+				const struct rule_variable *v,
+				const struct dwarf_member *m)
 {
 	struct elf_symbol symbol;
+	struct err *error = elf_file_symbol(f, v->variable, &symbol);
 
-	TRY(elf_file_symbol(f, v->variable, &symbol));
+	if (error && error->code == ERR_MISSING && v->optional) {
+		err_free(error);
+		return NULL;
+	}
+	TRY(error);
 	struct extent new = {
 		.start = symbol.value,
 		.end = symbol.value + symbol.size,
 		.name = v->variable,
 		.rule = v->rule,
 	};
-	if (v->member) {
-		const struct dwarf_member *m = find_member(names, v);
-
-		if (!m)
-			return err_new(ERR_MISSING, "%s: %s has no member %s",
-				       elf_file_path(f), v->struct_name,
-				       v->member);
+	if (m) {
 		new.start += m->offset;
 		new.end = new.start + (m->size ? m->size : 8);
 	}
 	return vec_push(&e->ruled, new);
 }
 
+static struct err *add_ruled(struct exe *e, struct elf_file *f,
+			     const struct rule_variable *v,
+			     const struct dwarf_name *name)
+{
+	const struct dwarf_member *m = NULL;
+
+	if (v->member && name->found)
+		m = dwarf_name_member(name, v->member);
+	if (v->member && !m && v->optional)
+		return NULL;
+	if (v->member && !m)
+		return err_new(ERR_MISSING, "%s: %s has no member %s",
+			       elf_file_path(f), v->struct_name, v->member);
+	if (v->owner == OWNER_VARIABLE)
+		return add_variable(e, f, v, m);
+	return vec_push(&e->parts, (struct part){
+					   .owner = v->owner,
+					   .rule = v->rule,
+					   .name = v->struct_name,
+					   .offset = m->offset,
+					   .size = m->size ? m->size : 8,
+				   });
+}
+
+struct names {
+	struct dwarf_name *v;
+};
+
+static void names_deinit(struct names *n)
+{
+	if (n->v)
+		dwarf_names_deinit(n->v, rule_variable_count);
+	free(n->v);
+}
+
 static struct err *read_ruled(struct exe *e, struct elf_file *f, rule_set set)
 {
-	cleanup(struct_names_deinit) struct struct_names names = { 0 };
+	cleanup(names_deinit) struct names names = {
+		calloc(rule_variable_count, sizeof(*names.v)),
+	};
 
-	TRY(resolve_structs(f, set, &names));
-	for (size_t i = 0; i < RULE_VARIABLE_COUNT; i++)
+	if (!names.v)
+		return &err_nomem;
+	TRY(resolve_structs(f, set, names.v));
+	for (size_t i = 0; i < rule_variable_count; i++)
 		if (rule_holds(set, rule_variables[i].rule))
-			TRY(add_ruled(e, f, &rule_variables[i], &names));
+			TRY(add_ruled(e, f, &rule_variables[i], &names.v[i]));
 	return NULL;
 }
 
@@ -177,6 +209,39 @@ struct err *exe_open(const char *path, rule_set set, struct exe **out)
 void exe_relocate(struct exe *e, uint64_t data)
 {
 	e->bias = data - e->data;
+}
+
+bool exe_variable(const struct exe *e, const char *name, uint64_t *addr)
+{
+	for (size_t i = 0; i < e->variables.len; i++)
+		if (!strcmp(e->variables.v[i].name, name)) {
+			*addr = e->variables.v[i].start + e->bias;
+			return true;
+		}
+	return false;
+}
+
+struct err *exe_add_owner(struct exe *e, enum rule_owner owner, uint64_t addr)
+{
+	for (size_t i = 0; i < e->parts.len; i++) {
+		const struct part *p = &e->parts.v[i];
+		uint64_t start = addr + p->offset - e->bias;
+
+		if (p->owner == owner)
+			TRY(vec_push(&e->ruled,
+				     (struct extent){ start, start + p->size,
+						      p->name, p->rule }));
+	}
+	return NULL;
+}
+
+bool exe_any_ruled(const struct exe *e, uint64_t start, uint64_t end)
+{
+	for (size_t i = 0; i < e->ruled.len; i++)
+		if (e->ruled.v[i].start < end - e->bias &&
+		    e->ruled.v[i].end > start - e->bias)
+			return true;
+	return false;
 }
 
 /* The variable at addr, or the gap between two. */

@@ -36,6 +36,19 @@ static inline void cleanup_exe_fn(struct exe **e)
 /* Says where the program's data begins: the address of its Data record. */
 void exe_relocate(struct exe *e, uint64_t data);
 
+/* The variable's run-time address; false: there is none. */
+bool exe_variable(const struct exe *e, const char *name, uint64_t *addr);
+
+/*
+ * Says that one of what owner is lies at addr: those of its members that rules
+ * are about are known to exe_range_at() then.
+ */
+struct err *exe_add_owner(struct exe *e, enum rule_owner owner,
+			  uint64_t addr) must_check;
+
+/* Whether rules are about any of the bytes [start, end). */
+bool exe_any_ruled(const struct exe *e, uint64_t start, uint64_t end);
+
 /*
  * What addr belongs to: the part of a variable that a rule is about, or that
  * part that begins behind such, or what lies between two variables. Never

@@ -17,6 +17,10 @@ enum rule {
 	RULE_LASTPOLL,
 	RULE_DUPLICATE_TYPES,
 	RULE_TAIL_SLOTS,
+	RULE_SWEEP_BOOKS,
+	RULE_FLUSH_ACCOUNTING,
+	RULE_WRITE_BARRIER,
+	RULE_WRITER_STATUS,
 	RULE_COUNT
 };
 
@@ -42,16 +46,26 @@ static inline bool rule_holds(rule_set set, enum rule rule)
  */
 struct err *rules_parse(const char *list, rule_set *set) must_check;
 
-/* A variable whose bytes a rule is about, or a member of it. */
-struct rule_variable {
-	enum rule rule;
-	const char *variable;	 /* symbol */
-	const char *struct_name; /* its type, or NULL: the whole variable */
-	const char *member;
+/* What has the bytes that a rule is about. */
+enum rule_owner {
+	OWNER_VARIABLE,
+	OWNER_P,      /* each P that there is: an object of the heap */
+	OWNER_WRITER, /* the g of the goroutine that writes B: likewise */
 };
 
-#define RULE_VARIABLE_COUNT 9
-extern const struct rule_variable rule_variables[RULE_VARIABLE_COUNT];
+/* A variable whose bytes a rule is about, or a member of it, or of a struct in
+ * the heap. */
+struct rule_variable {
+	enum rule rule;
+	const char *variable;	 /* symbol; of a struct in the heap: NULL */
+	const char *struct_name; /* its type, or NULL: the whole variable */
+	const char *member;
+	enum rule_owner owner;
+	bool optional; /* some releases do not have it */
+};
+
+extern const struct rule_variable rule_variables[];
+extern const size_t rule_variable_count;
 
 /*
  * Whether an Object record is of a slot in the part of its page that the
@@ -60,5 +74,15 @@ extern const struct rule_variable rule_variables[RULE_VARIABLE_COUNT];
 bool rule_is_tail_slot(const struct release *release,
 		       const struct memory_record *object);
 
+/*
+ * Whether two records differ in nothing but what a rule of the set allows that
+ * is about records of their kind; then it is *rule. Both are of one kind and
+ * one address.
+ */
+bool rule_allows(rule_set set, const struct record *a, const struct record *b,
+		 enum rule *rule);
+
+/* Whether a Goroutine record is of the goroutine that writes its dump. */
+bool rule_is_writer(const struct goroutine_record *g);
 
 #endif
