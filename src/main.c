@@ -200,12 +200,14 @@ static void closing_line(const struct out_file *out, const struct target *t,
 		 format_duration(pause, t->pause_ns));
 }
 
-/* What the emulated sweep has done, if it had anything to do. */
-static void tell_sweep(const struct runtime *rt)
+/* How far the collector is, and what its sweep, emulated, has done. */
+static void tell_collection(const struct runtime *rt)
 {
 	const struct span_table *t = &rt->spans;
 	const struct sweep *s = &rt->sweep;
 
+	if (t->marking)
+		log_verbose("a collection marks");
 	if (!t->unswept)
 		return;
 	log_verbose("%" PRIu64 " spans are not swept, %" PRIu64
@@ -227,7 +229,7 @@ static struct err *stop(const struct options *o, struct target *target,
 		    "unwinding by %s",
 		    target->thread_count, capture->tries, rt->spans.list.len,
 		    rt->lib ? "libunwind" : "the runtime's rules");
-	tell_sweep(rt);
+	tell_collection(rt);
 	return NULL;
 }
 
