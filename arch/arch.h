@@ -11,6 +11,8 @@
  *     which is also what PTRACE_GETREGSET gives).
  *  3. Frames: min_frame_size, has_link_register, frame_pointers, pc_quantum
  *     are what the runtime's own unwinder needs.
+ *  4. Signals: decode_ucontext, from the kernel's struct ucontext.
+ *  5. Threads: g_in_register and tls_above say where a thread's g is.
  */
 #ifndef HD_ARCH_ARCH_H
 #define HD_ARCH_ARCH_H
@@ -20,6 +22,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum {
+	ARCH_GENERAL = 31,    /* general registers, at most */
+	ARCH_UCONTEXT = 1024, /* bytes of a ucontext that matter, at most */
+};
+
 /* Registers of a thread, as far as anything needs them; 0 where absent. */
 struct regs {
 	uint64_t pc, sp, bp;
@@ -28,6 +35,8 @@ struct regs {
 	uint64_t tls;	  /* thread pointer, where pr_reg has it (amd64 FS) */
 	uint64_t orig_ax; /* amd64: system call number or -1 */
 	uint64_t ax;
+	/* All that can hold a pointer, in the order of arch.general. */
+	uint64_t general[ARCH_GENERAL];
 };
 
 struct arch {
@@ -42,10 +51,24 @@ struct arch {
 	bool tls_in_regs;    /* regs.tls comes with decode_regs */
 	/* regs.tls is the word of this ELF note / regset, if not in pr_reg */
 	uint32_t tls_regset; /* NT_ARM_TLS, or 0 */
+	bool tls_above;	     /* a thread's variables lie above regs.tls */
+	bool g_in_register;  /* regs.g is g wherever Go has made the call */
 	size_t regs_size;    /* bytes of pr_reg */
+
+	const char *const *general; /* names of regs.general */
+	unsigned int general_count;
 
 	/* Decodes regs_size bytes of pr_reg. */
 	void (*decode_regs)(const void *pr_reg, struct regs *out);
+
+	/*
+	 * Decodes ucontext_size bytes at addr: the registers that a signal
+	 * has interrupted, but for tls. False if that can't be a ucontext
+	 * which the kernel has made for a signal handler.
+	 */
+	bool (*decode_ucontext)(const void *ucontext, uint64_t addr,
+				struct regs *out);
+	size_t ucontext_size; /* bytes, at most ARCH_UCONTEXT */
 };
 
 extern const struct arch arch_amd64;

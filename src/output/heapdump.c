@@ -251,7 +251,7 @@ static struct err *write_goroutine(void *arg, const struct goroutine *g)
 {
 	struct writer *w = arg;
 	const uint64_t background = 0; /* never set by any release */
-	bool broken;
+	enum stack_end end;
 
 	w->text.len = 0;
 	TRY(goroutine_waitreason(w->rt, g, &w->text));
@@ -262,8 +262,8 @@ static struct err *write_goroutine(void *arg, const struct goroutine *g)
 	TRY(encode_values(&w->buf, g->ctxt, g->m, g->defer, g->panic));
 	w->result->goroutines++;
 	TRY(end_record(w));
-	TRY(frame_each(w->rt, g, write_frame, w, &broken));
-	w->result->broken_stacks += broken;
+	TRY(frame_each(w->rt, g, write_frame, w, &end));
+	w->result->broken_stacks += end != STACK_WHOLE;
 	TRY(defer_each(w->rt, g, write_defer, w));
 	return panic_each(w->rt, g, write_panic, w);
 }

@@ -216,10 +216,10 @@ static struct err *add_goroutine(void *arg, const struct goroutine *g)
 {
 	struct summary *s = arg;
 	struct row *row;
-	bool broken;
+	enum stack_end end;
 
 	s->function.len = 0;
-	TRY(frame_each(s->rt, g, pick_function, s, &broken));
+	TRY(frame_each(s->rt, g, pick_function, s, &end));
 	s->text.len = 0;
 	TRY(state_text(s, g));
 	TRY(buf_append(&s->text, "\t", 1));
@@ -227,7 +227,7 @@ static struct err *add_goroutine(void *arg, const struct goroutine *g)
 	TRY(chart_row(&s->goroutines, hash(&s->text), &row));
 	row->count++;
 	s->result.goroutines++;
-	s->result.broken_stacks += broken;
+	s->result.broken_stacks += end != STACK_WHOLE;
 	if (!row->name)
 		row->name = strndup((const char *)s->text.v, s->text.len);
 	return row->name ? NULL : &err_nomem;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/frame.h"
 
+#include "base/log.h"
 #include "base/vec.h"
 #include "runtime/runtime.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 enum { MAX_FRAMES = 1 << 24 };
@@ -19,6 +21,7 @@ struct callee {
 	uint64_t argoff,
 		arglen; /* where its arguments are, from its fp; bytes */
 	struct bitvector args;
+	bool conservative; /* its arguments are as its other words */
 	uint64_t sp, depth;
 };
 
@@ -27,7 +30,10 @@ struct frames {
 	VEC(uint64_t) pointers;
 	uint64_t size; /* of the frame, bytes: no pointer lies behind it */
 	struct callee callee;
-	bool broken; /* some frame's pointers are not known */
+	bool no_map; /* some frame's pointers are not known */
+	/* The frame before was asyncPreempt's, which has saved registers of
+	 * the next. */
+	bool interrupted;
 };
 
 static struct err *add(struct frames *f, uint64_t offset)
@@ -172,13 +178,66 @@ static struct err *arg_bytes(struct runtime *rt, const struct unwinder *at,
 	return reflect_arg_bytes(rt, at, out);
 }
 
+/* ---- frames at no safe point --------------------------------------------- */
+
+/* Whether a word leads to an object, or into its own stack: what the collector
+ * asks of a word that may be a pointer (runtime/mgcmark.go:scanConservative).
+ */
+static struct err *leads_somewhere(struct runtime *rt,
+				   const struct goroutine *g, uint64_t value,
+				   bool *out)
+{
+	struct heap_address at;
+
+	*out = value >= g->stack_lo && value < g->stack_hi;
+	if (*out || !span_find(&rt->spans, value, &at))
+		return NULL;
+	return span_slot_allocated(rt, &at, out);
+}
+
+/* Adds those words of [from, to) that lead somewhere. */
+static struct err *add_conservative(struct frames *f, const struct unwinder *at,
+				    uint64_t from, uint64_t to)
+{
+	uint64_t word = f->rt->arch->ptr_size, value;
+	bool is_pointer;
+
+	to = min_u64(to, f->size);
+	for (uint64_t i = from; i < to; i += word) {
+		TRY(rt_ptr(f->rt, at->sp + i, &value));
+		TRY(leads_somewhere(f->rt, at->g, value, &is_pointer));
+		if (is_pointer)
+			TRY(add(f, i));
+	}
+	return NULL;
+}
+
+/* Whether nobody but the registers that it saved knows of what it is in the
+ * middle of. */
+static bool saves_registers(const struct frames *f, const struct unwinder *at)
+{
+	const struct layout *l = &f->rt->layout;
+
+	return at->func.id == l->konst.FuncID_asyncPreempt.value ||
+	       at->func.id == l->konst.FuncID_debugCallV2.value;
+}
+
+static bool is_conservative(const struct frames *f, const struct unwinder *at)
+{
+	return saves_registers(f, at) || f->interrupted ||
+	       (!at->depth && at->g->place == PLACE_REGISTERS);
+}
+
 /* ---- pointers of a frame ------------------------------------------------- */
 
 /* The callee's arguments, which lie in this frame. */
-static struct err *add_out_args(struct frames *f)
+static struct err *add_out_args(struct frames *f, const struct unwinder *at)
 {
 	const struct callee *c = &f->callee;
 
+	if (c->conservative)
+		return add_conservative(f, at, c->argoff,
+					c->argoff + c->arglen);
 	if (c->args.n >= 0)
 		return add_bits(f, &c->args, c->argoff);
 	return add_all(f, c->argoff, c->argoff + c->arglen);
@@ -220,6 +279,8 @@ static struct err *become_callee(struct frames *f, const struct unwinder *at,
 	c->argoff = at->argp - at->fp;
 	c->sp = at->sp;
 	c->depth++;
+	c->conservative = is_conservative(f, at);
+	f->interrupted = saves_registers(f, at);
 	c->args = (struct bitvector){ .n = -1 };
 	c->arglen = 0;
 	TRY(arg_bytes(f->rt, at, &c->arglen));
@@ -229,44 +290,14 @@ static struct err *become_callee(struct frames *f, const struct unwinder *at,
 	return map ? stackmap(f->rt, map, index, &n, &c->args) : NULL;
 }
 
-/* Whether a word leads to an object, or into its own stack: what the collector
- * asks of a word that may be a pointer (runtime/mgcmark.go:scanConservative).
- */
-static struct err *leads_somewhere(struct runtime *rt,
-				   const struct goroutine *g, uint64_t value,
-				   bool *out)
-{
-	struct heap_address at;
-
-	*out = value >= g->stack_lo && value < g->stack_hi;
-	if (*out || !span_find(&rt->spans, value, &at))
-		return NULL;
-	return span_slot_allocated(rt, &at, out);
-}
-
-/* Stack maps hold at calls. At any other instruction a word is taken for a
- * pointer if it is one to something. */
-static struct err *add_conservative(struct frames *f, const struct unwinder *at)
-{
-	uint64_t word = f->rt->arch->ptr_size, value;
-	bool is_pointer;
-
-	for (uint64_t i = 0; i < f->size && at->sp + i < at->varp; i += word) {
-		TRY(rt_ptr(f->rt, at->sp + i, &value));
-		TRY(leads_somewhere(f->rt, at->g, value, &is_pointer));
-		if (is_pointer)
-			TRY(add(f, i));
-	}
-	return NULL;
-}
-
 static struct err *add_pointers(struct frames *f, const struct unwinder *at,
 				int32_t *index)
 {
 	TRY(map_index(f->rt, at, index));
-	if (!f->callee.depth && at->g->place == PLACE_REGISTERS)
-		return add_conservative(f, at);
-	TRY(add_out_args(f));
+	/* What it was about to call with lies among its words. */
+	if (is_conservative(f, at))
+		return add_conservative(f, at, 0, at->varp - at->sp);
+	TRY(add_out_args(f, at));
 	return add_locals(f, at, *index);
 }
 
@@ -275,7 +306,7 @@ static struct err *tolerate(struct frames *f, struct err *e)
 {
 	if (!e || (e->code != ERR_FAULT && e->code != ERR_FORMAT))
 		return e;
-	f->broken = true;
+	f->no_map = true;
 	err_free(e);
 	return NULL;
 }
@@ -300,9 +331,20 @@ static struct err *visit(struct frames *f, const struct unwinder *at,
 	return tolerate(f, become_callee(f, at, index));
 }
 
+/* Says, to who asks for details, what is wrong with a stack. */
+static void tell(const struct unwinder *u, enum stack_end end)
+{
+	const struct goroutine *g = u->g;
+
+	log_verbose("goroutine %" PRIu64 ": %s%s%s (pc %#" PRIx64
+		    ", sp %#" PRIx64 ", depth %u)",
+		    g->id, stack_end_text(end), g->why ? ": " : "",
+		    g->why ? g->why : "", u->pc, u->sp, u->depth);
+}
+
 static struct err *walk(struct frames *f, const struct goroutine *g,
 			struct err *(*fn)(void *arg, const struct frame *),
-			void *arg, bool *broken)
+			void *arg, enum stack_end *end)
 {
 	struct unwinder u;
 
@@ -311,16 +353,18 @@ static struct err *walk(struct frames *f, const struct goroutine *g,
 		TRY(visit(f, &u, fn, arg));
 		TRY(unwind_next(&u));
 	}
-	*broken = u.broken || f->broken;
+	*end = u.end == STACK_WHOLE && f->no_map ? STACK_NO_MAP : u.end;
+	if (*end != STACK_WHOLE)
+		tell(&u, *end);
 	return NULL;
 }
 
 struct err *frame_each(struct runtime *rt, const struct goroutine *g,
 		       struct err *(*fn)(void *arg, const struct frame *),
-		       void *arg, bool *broken)
+		       void *arg, enum stack_end *end)
 {
 	struct frames f = { .rt = rt, .callee.args.n = -1 };
-	struct err *e = walk(&f, g, fn, arg, broken);
+	struct err *e = walk(&f, g, fn, arg, end);
 
 	vec_deinit(&f.pointers);
 	return e;

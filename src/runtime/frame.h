@@ -19,10 +19,16 @@ struct frame {
 
 /*
  * Calls fn for every frame of g, innermost first; a frame is valid during the
- * call. *broken is set if the stack ends where it should not.
+ * call. *end says how the stack ends. One that is not STACK_WHOLE is told to
+ * who asks for details (-v), with the goroutine and where it ends.
+ *
+ * Pointers of a frame that is at no safe point are found as the collector
+ * finds them: each word that leads to an allocated object, or into its own
+ * stack. These are the innermost frame of PLACE_REGISTERS, and asyncPreempt's
+ * with its caller's. Follows runtime/mgcmark.go:scanframeworker.
  */
 struct err *frame_each(struct runtime *rt, const struct goroutine *g,
 		       struct err *(*fn)(void *arg, const struct frame *),
-		       void *arg, bool *broken) must_check;
+		       void *arg, enum stack_end *end) must_check;
 
 #endif

@@ -68,6 +68,8 @@ static void decode(const struct layout *l, uint64_t addr, const uint8_t *bytes,
 				: field(&l->gobuf.pc, sched),
 		.lr = syscallsp ? 0 : field(&l->gobuf.lr, sched),
 		.in_syscall = syscallsp != 0,
+		.scanned = field(&l->g.atomicstatus, bytes) &
+			   (uint64_t)l->konst.Gscan.value,
 		.stack_lo = field(&l->stack.lo, stack),
 		.stack_hi = field(&l->stack.hi, stack),
 		.id = field(&l->g.goid, bytes),
@@ -82,6 +84,20 @@ static void decode(const struct layout *l, uint64_t addr, const uint8_t *bytes,
 		.defer = field(&l->g._defer, bytes),
 		.panic = field(&l->g._panic, bytes),
 	};
+}
+
+struct err *goroutine_read(struct runtime *rt, uint64_t addr,
+			   struct goroutine *out)
+{
+	const struct layout *l = &rt->layout;
+	uint8_t bytes[MAX_G];
+
+	if (l->g.struct_size > MAX_G)
+		return err_new(ERR_FORMAT, "runtime.g has %u bytes",
+			       l->g.struct_size);
+	TRY(rt_read(rt, addr, bytes, l->g.struct_size));
+	decode(l, addr, bytes, out);
+	return NULL;
 }
 
 static bool is_dead(const struct layout *l, uint32_t status)
@@ -128,11 +144,9 @@ static struct err *visit(void *arg, uint64_t addr)
 {
 	struct walk *w = arg;
 	const struct layout *l = &w->rt->layout;
-	uint8_t bytes[MAX_G];
 	struct goroutine g;
 
-	TRY(rt_read(w->rt, addr, bytes, l->g.struct_size));
-	decode(l, addr, bytes, &g);
+	TRY(goroutine_read(w->rt, addr, &g));
 	if (is_dead(l, g.status))
 		return NULL;
 	/* Whether a goroutine of these counts changes with what it does. */
@@ -150,9 +164,6 @@ struct err *goroutine_each(struct runtime *rt,
 {
 	struct walk w = { .rt = rt, .fn = fn, .arg = arg };
 
-	if (rt->layout.g.struct_size > MAX_G)
-		return err_new(ERR_FORMAT, "runtime.g has %u bytes",
-			       rt->layout.g.struct_size);
 	return each_g(rt, visit, &w);
 }
 

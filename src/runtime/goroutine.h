@@ -14,8 +14,9 @@ struct runtime;
 
 /* Where the stack of a goroutine starts. */
 enum goroutine_place {
-	PLACE_SAVED,	 /* where it gave way, at a safe point */
+	PLACE_SAVED,	 /* at a call, where it gave way or left Go code */
 	PLACE_REGISTERS, /* it runs: at any instruction */
+	PLACE_MOVING,	 /* its stack is being moved: sp, pc may be stale */
 	PLACE_UNKNOWN,	 /* it runs, but not in Go code; sp, pc are stale */
 };
 
@@ -23,7 +24,9 @@ struct goroutine {
 	uint64_t addr;	     /* of its g */
 	uint64_t sp, pc, lr; /* where its stack starts; lr 0 if saved */
 	enum goroutine_place place;
+	const char *why; /* PLACE_UNKNOWN: in words; static */
 	bool in_syscall; /* sp, pc are those of a system call's entry */
+	bool scanned;	 /* somebody else holds it by its scan bit */
 	uint64_t stack_lo, stack_hi;
 	uint64_t id; /* goid */
 	uint64_t gopc, startpc;
@@ -61,6 +64,11 @@ struct os_thread {
 struct err *goroutine_each(struct runtime *rt,
 			   struct err *(*fn)(void *, const struct goroutine *),
 			   void *arg) must_check;
+
+/* The goroutine at addr as its g has it: where it is, if it runs, and whether
+ * it is the system's is left out. */
+struct err *goroutine_read(struct runtime *rt, uint64_t addr,
+			   struct goroutine *out) must_check;
 
 /* Number of goroutines whose stack is being moved at this moment. */
 struct err *goroutine_count_copystack(struct runtime *rt,

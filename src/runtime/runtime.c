@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "elf/buildinfo.h"
+#include "runtime/machine.h"
 #include "runtime/unwind_lib.h"
 
 #include <inttypes.h>
@@ -81,6 +82,8 @@ struct err *runtime_load(struct runtime *rt)
 
 void runtime_unload(struct runtime *rt)
 {
+	machine_table_destroy(rt->machines);
+	rt->machines = NULL;
 	lib_unwinder_destroy(rt->lib);
 	rt->lib = NULL;
 	sweep_deinit(&rt->sweep);

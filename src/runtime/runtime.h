@@ -21,6 +21,7 @@
 #include "target/target.h"
 
 struct lib_unwinder;
+struct machine_table;
 
 struct runtime {
 	struct target *target; /* borrowed */
@@ -37,6 +38,7 @@ struct runtime {
 	struct span_table spans;
 	struct sweep sweep;	  /* of those that are not swept */
 	struct lib_unwinder *lib; /* NULL: not on this machine, or unwanted */
+	struct machine_table *machines; /* NULL until running.c wants them */
 };
 
 /*

@@ -4,11 +4,29 @@
 #include "runtime/runtime.h"
 #include "runtime/unwind_lib.h"
 
-/* Ends the stack; where it ends there is something wrong. */
-static void end_broken(struct unwinder *u)
+const char *stack_end_text(enum stack_end end)
+{
+	static const char *const texts[STACK_ENDS] = {
+		[STACK_WHOLE] = "whole",
+		[STACK_NOWHERE] = "not known where it runs",
+		[STACK_MOVING] = "its stack is being moved",
+		[STACK_NO_FUNCTION] = "a pc of no Go function",
+		[STACK_NO_CALLER] = "a function without a caller",
+		[STACK_SWITCH] = "a function that changes stacks",
+		[STACK_OUTSIDE] = "a frame outside the stack",
+		[STACK_STUCK] = "a frame that is its own caller",
+		[STACK_UNREADABLE] = "memory or tables that make no sense",
+		[STACK_NO_MAP] = "a frame whose pointers are not known",
+	};
+
+	return texts[end];
+}
+
+static void finish(struct unwinder *u, enum stack_end end)
 {
 	u->valid = false;
-	u->broken = true;
+	if (u->end == STACK_WHOLE)
+		u->end = end;
 }
 
 /* What damaged memory and tables give ends the stack, and is no error. */
@@ -17,23 +35,28 @@ static struct err *tolerate(struct unwinder *u, struct err *e)
 	if (e && e->code != ERR_FAULT && e->code != ERR_FORMAT)
 		return e;
 	err_free(e);
-	end_broken(u);
+	finish(u, STACK_UNREADABLE);
 	return NULL;
 }
 
+static bool is_outermost(const struct unwinder *u)
+{
+	return u->func.flag & u->rt->layout.konst.FuncFlagTopFrame.value;
+}
+
 /*
- * Whether nothing says where the caller is: it is the outermost function, or
- * one that switches stacks.
+ * Whether the function may have left its stack, so that nothing says where its
+ * caller is. Not cgocallback, whose frame is valid on both of its stacks. Not
+ * the innermost one: a system call's entry was saved before it wrote to SP,
+ * and where a thread's own registers say that it is on the goroutine's stack,
+ * then it is still there, or there again; so is the caller of that one.
  */
-static bool ends_stack(const struct unwinder *u, bool innermost)
+static bool may_switch(const struct unwinder *u)
 {
 	const struct layout *l = &u->rt->layout;
 
-	if (u->func.flag & l->konst.FuncFlagTopFrame.value)
-		return true;
-	/* cgocallback's frame is valid on both of its stacks; a system call's
-	 * entry was saved before the function wrote to SP. */
-	if (u->func.id == l->konst.FuncID_cgocallback.value || innermost)
+	if (u->func.id == l->konst.FuncID_cgocallback.value || !u->depth ||
+	    (u->depth == 1 && u->g->place == PLACE_REGISTERS))
 		return false;
 	return u->func.flag & l->konst.FuncFlagSPWrite.value;
 }
@@ -50,11 +73,11 @@ static struct err *step_by_lib(struct unwinder *u)
 }
 
 /* Finds the return address: on the stack, or still in the link register. */
-static struct err *find_return(struct unwinder *u, bool innermost)
+static struct err *find_return(struct unwinder *u)
 {
 	const struct arch *arch = u->rt->arch;
 
-	if (ends_stack(u, innermost)) {
+	if (is_outermost(u) || may_switch(u)) {
 		u->lr = 0;
 		return NULL;
 	}
@@ -62,7 +85,7 @@ static struct err *find_return(struct unwinder *u, bool innermost)
 		return step_by_lib(u);
 	if (!arch->has_link_register)
 		return rt_ptr(u->rt, u->fp - arch->ptr_size, &u->lr);
-	if ((innermost && u->sp < u->fp) || !u->lr)
+	if ((!u->depth && u->sp < u->fp) || !u->lr)
 		return rt_ptr(u->rt, u->sp, &u->lr);
 	return NULL;
 }
@@ -70,7 +93,7 @@ static struct err *find_return(struct unwinder *u, bool innermost)
 /* A frame whose callee is sigpanic goes on at its deferred calls, or never. */
 static uint64_t continuation(const struct unwinder *u)
 {
-	if (!u->has_callee ||
+	if (!u->depth ||
 	    u->callee_id != u->rt->layout.konst.FuncID_sigpanic.value)
 		return u->pc;
 	return u->func.deferreturn ? u->func.entry + u->func.deferreturn + 1
@@ -94,13 +117,13 @@ static struct err *check_readable(const struct unwinder *u)
 
 /* Fills in the frame of u->func at u->pc and u->sp.
  * Follows runtime/traceback.go:(*unwinder).resolveInternal. */
-static struct err *resolve(struct unwinder *u, bool innermost)
+static struct err *resolve(struct unwinder *u)
 {
 	const struct arch *arch = u->rt->arch;
 	int32_t delta;
 
 	if (!u->func.pcsp) {
-		u->valid = false; /* no frame information: external code */
+		finish(u, STACK_NO_CALLER); /* external code */
 		return NULL;
 	}
 	TRY(func_pcvalue(u->rt, &u->func, u->func.pcsp, u->pc, &delta));
@@ -108,9 +131,9 @@ static struct err *resolve(struct unwinder *u, bool innermost)
 	if (!arch->has_link_register)
 		u->fp += arch->ptr_size;
 	if (delta >= 0 && in_stack(u))
-		TRY(find_return(u, innermost));
+		TRY(find_return(u));
 	if (delta < 0 || !in_stack(u)) {
-		end_broken(u);
+		finish(u, STACK_OUTSIDE);
 		return NULL;
 	}
 	TRY(check_readable(u));
@@ -141,13 +164,13 @@ static struct err *start(struct unwinder *u)
 	}
 	TRY(func_find(u->rt, u->pc, &u->func));
 	if (!u->func.addr) {
-		end_broken(u);
+		finish(u, STACK_NO_FUNCTION);
 		return NULL;
 	}
 	u->by_lib = u->rt->lib != NULL;
 	if (u->by_lib)
 		TRY(lib_unwinder_start(u->rt->lib, u->pc, u->sp));
-	return resolve(u, true);
+	return resolve(u);
 }
 
 struct err *unwind_start(struct unwinder *u, struct runtime *rt,
@@ -155,9 +178,11 @@ struct err *unwind_start(struct unwinder *u, struct runtime *rt,
 {
 	*u = (struct unwinder){ .rt = rt, .g = g };
 	if (g->place == PLACE_UNKNOWN) {
-		end_broken(u);
+		finish(u, STACK_NOWHERE);
 		return NULL;
 	}
+	if (g->place == PLACE_MOVING)
+		u->end = STACK_MOVING;
 	struct err *e = start(u);
 	return e ? tolerate(u, e) : NULL;
 }
@@ -197,15 +222,17 @@ static struct err *next(struct unwinder *u)
 	bool injected = unwind_is_injected(u->rt, u->func.id);
 
 	if (!u->lr) {
-		u->valid = false;
+		finish(u, is_outermost(u) ? STACK_WHOLE
+			  : may_switch(u) ? STACK_SWITCH
+					  : STACK_NO_CALLER);
 		return NULL;
 	}
 	TRY(func_find(u->rt, u->lr, &caller));
 	if (!caller.addr || (u->pc == u->lr && u->sp == u->fp)) {
-		end_broken(u);
+		finish(u, caller.addr ? STACK_STUCK : STACK_NO_FUNCTION);
 		return NULL;
 	}
-	u->has_callee = true;
+	u->depth++;
 	u->callee_id = u->func.id;
 	u->func = caller;
 	u->pc = u->lr;
@@ -213,7 +240,7 @@ static struct err *next(struct unwinder *u)
 	u->sp = u->fp;
 	if (u->rt->arch->has_link_register && injected)
 		TRY(after_injected(u));
-	return resolve(u, false);
+	return resolve(u);
 }
 
 struct err *unwind_next(struct unwinder *u)

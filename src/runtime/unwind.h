@@ -13,6 +13,24 @@
 #include "runtime/goroutine.h"
 #include "runtime/module.h"
 
+/* How a stack ends. */
+enum stack_end {
+	STACK_WHOLE,	   /* at a function marked as the outermost */
+	STACK_NOWHERE,	   /* it runs, and not known where */
+	STACK_MOVING,	   /* it is being moved: frames may be missing */
+	STACK_NO_FUNCTION, /* at a pc that is no Go function's */
+	STACK_NO_CALLER,   /* at a function that says not who called it */
+	STACK_SWITCH,	   /* at one that has changed stacks */
+	STACK_OUTSIDE,	   /* at a frame that is not in the stack */
+	STACK_STUCK,	   /* at a frame that is its own caller */
+	STACK_UNREADABLE,  /* at memory or tables that make no sense */
+	STACK_NO_MAP,	   /* whole, but some frame's pointers are not known */
+	STACK_ENDS,
+};
+
+/* In words: "at a pc of no function". */
+const char *stack_end_text(enum stack_end end);
+
 struct unwinder {
 	struct runtime *rt;	   /* borrowed */
 	const struct goroutine *g; /* borrowed */
@@ -26,15 +44,15 @@ struct unwinder {
 	uint64_t continpc;   /* where it goes on; 0: never, it is dead */
 	uint64_t lr;	     /* its return address; 0: it is the outermost */
 
-	bool by_lib;	   /* libunwind says where the caller is */
-	uint8_t callee_id; /* FuncID_* of the frame before; 0 without */
-	bool has_callee;
-	bool broken; /* the stack ends where it should not */
+	bool by_lib;	    /* libunwind says where the caller is */
+	uint32_t depth;	    /* 0: the innermost */
+	uint8_t callee_id;  /* FuncID_* of the frame before; 0 without */
+	enum stack_end end; /* once `valid` is not set */
 };
 
 /*
  * The innermost frame of g. A stack that makes no sense is no error: the
- * frames end there, and `broken` is set.
+ * frames end there, and `end` says why.
  */
 struct err *unwind_start(struct unwinder *u, struct runtime *rt,
 			 const struct goroutine *g) must_check;

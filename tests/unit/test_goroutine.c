@@ -350,8 +350,10 @@ static struct goroutine place(uint64_t status, uint64_t pc, uint64_t sp)
 	const struct layout *l = &f.rt.layout;
 	struct target *t = &f.target.base;
 	uint64_t g = fake_add_goroutine(&f, (uint32_t)status, 1);
+	uint64_t m = fake_add_thread(&f, 0, 77);
 
-	fake_set(&f, g, &l->g.m, fake_add_thread(&f, 0, 77));
+	fake_set(&f, g, &l->g.m, m);
+	fake_set(&f, m, &l->m.curg, g);
 	fake_set(&f, g + l->g.stack.offset, &l->stack.lo, STACK);
 	fake_set(&f, g + l->g.stack.offset, &l->stack.hi, STACK + 0x1000);
 	fake_set(&f, g + l->g.sched.offset, &l->gobuf.sp, STACK + 0x800);
