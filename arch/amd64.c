@@ -55,8 +55,8 @@ enum ucontext_word {
 	UC_RIP = 21,
 	UC_EFLAGS = 22,
 	UC_CS_GS_FS = 23,
-	UC_FPSTATE = 27,
-	UC_WORDS = 28,
+	UC_FPSTATE = 28,
+	UC_WORDS = 29,
 };
 
 enum {

@@ -301,11 +301,16 @@ static bool is_running(const struct runtime *rt, const struct goroutine *g)
 	return g->status == (uint32_t)rt->layout.konst.Grunning.value;
 }
 
+static bool is_moving(const struct runtime *rt, const struct goroutine *g)
+{
+	return g->status == (uint32_t)rt->layout.konst.Gcopystack.value;
+}
+
 struct err *goroutine_place(struct runtime *rt, struct goroutine *g)
 {
 	struct running r = { .rt = rt, .g = g };
 
-	if (g->status == (uint32_t)rt->layout.konst.Gcopystack.value)
+	if (is_moving(rt, g))
 		g->place = PLACE_MOVING;
 	if (!is_running(rt, g) && !g->scanned)
 		return NULL;
@@ -317,7 +322,8 @@ struct err *goroutine_place(struct runtime *rt, struct goroutine *g)
 
 /* ---- all of them --------------------------------------------------------- */
 
-/* Calls fn for each goroutine that has an M and is running. */
+/* Calls fn for each goroutine that has an M and is running, or was until its
+ * stack had to be moved. */
 static struct err *each_running(struct runtime *rt,
 				struct err *(*fn)(struct running *, void *),
 				void *arg)
@@ -330,9 +336,12 @@ static struct err *each_running(struct runtime *rt,
 		if (!rt->machines->list.v[i].curg)
 			continue;
 		TRY(goroutine_read(rt, rt->machines->list.v[i].curg, &g));
-		if (!is_running(rt, &g))
+		if (!is_running(rt, &g) && !is_moving(rt, &g))
 			continue;
-		TRY(place(&r));
+		if (is_moving(rt, &g))
+			g.place = PLACE_MOVING;
+		else
+			TRY(place(&r));
 		TRY(fn(&r, arg));
 	}
 	return NULL;
@@ -342,16 +351,18 @@ static struct err *count_gap(struct running *r, void *arg)
 {
 	uint64_t *gaps = arg;
 
-	*gaps += r->g->place == PLACE_UNKNOWN;
+	*gaps += r->g->place == PLACE_UNKNOWN || r->g->place == PLACE_MOVING;
 	return NULL;
 }
 
+/* A worker of the collector moves another goroutine's stack than its own, of
+ * which no M tells. */
 struct err *running_gaps(struct runtime *rt, uint64_t *out)
 {
 	uint64_t gaps = 0;
 
 	TRY(each_running(rt, count_gap, &gaps));
-	*out = gaps + rt->machines->moving;
+	*out = max_u64(gaps, rt->machines->moving);
 	return NULL;
 }
 

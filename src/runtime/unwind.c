@@ -4,6 +4,8 @@
 #include "runtime/runtime.h"
 #include "runtime/unwind_lib.h"
 
+#include <string.h>
+
 const char *stack_end_text(enum stack_end end)
 {
 	static const char *const texts[STACK_ENDS] = {
@@ -187,13 +189,23 @@ struct err *unwind_start(struct unwinder *u, struct runtime *rt,
 	return e ? tolerate(u, e) : NULL;
 }
 
-bool unwind_is_injected(const struct runtime *rt, uint8_t id)
+struct err *unwind_is_injected(struct runtime *rt, const struct func *f,
+			       bool *out)
 {
+	static const char sigpanic0[] = "runtime.sigpanic0";
 	const struct layout *l = &rt->layout;
+	cleanup(buf_deinit) struct buf name = {};
 
-	return id == l->konst.FuncID_sigpanic.value ||
-	       id == l->konst.FuncID_asyncPreempt.value ||
-	       id == l->konst.FuncID_debugCallV2.value;
+	*out = true;
+	if (f->id == l->konst.FuncID_sigpanic.value ||
+	    f->id == l->konst.FuncID_asyncPreempt.value ||
+	    f->id == l->konst.FuncID_debugCallV2.value)
+		return NULL;
+	/* It goes on to sigpanic, and has no id of its own. */
+	TRY(func_name(rt, f, &name));
+	*out = name.len == sizeof(sigpanic0) - 1 &&
+	       !memcmp(name.v, sigpanic0, name.len);
+	return NULL;
 }
 
 /*
@@ -219,7 +231,7 @@ static struct err *after_injected(struct unwinder *u)
 static struct err *next(struct unwinder *u)
 {
 	struct func caller;
-	bool injected = unwind_is_injected(u->rt, u->func.id);
+	bool injected = false;
 
 	if (!u->lr) {
 		finish(u, is_outermost(u) ? STACK_WHOLE
@@ -232,13 +244,15 @@ static struct err *next(struct unwinder *u)
 		finish(u, caller.addr ? STACK_STUCK : STACK_NO_FUNCTION);
 		return NULL;
 	}
+	if (u->rt->arch->has_link_register)
+		TRY(unwind_is_injected(u->rt, &u->func, &injected));
 	u->depth++;
 	u->callee_id = u->func.id;
 	u->func = caller;
 	u->pc = u->lr;
 	u->lr = 0;
 	u->sp = u->fp;
-	if (u->rt->arch->has_link_register && injected)
+	if (injected)
 		TRY(after_injected(u));
 	return resolve(u);
 }

@@ -57,9 +57,10 @@ struct unwinder {
 struct err *unwind_start(struct unwinder *u, struct runtime *rt,
 			 const struct goroutine *g) must_check;
 
-/* Whether the function of that FuncID_* is one that nobody called: a signal
- * handler put it there, and below it is the interrupted instruction. */
-bool unwind_is_injected(const struct runtime *rt, uint8_t id);
+/* Whether nobody has called the function: a signal handler put it there, and
+ * below it is the interrupted instruction. */
+struct err *unwind_is_injected(struct runtime *rt, const struct func *f,
+			       bool *out) must_check;
 
 /* The caller's frame. */
 struct err *unwind_next(struct unwinder *u) must_check;

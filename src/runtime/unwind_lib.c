@@ -156,6 +156,8 @@ static struct err *put_fde(struct lib_unwinder *u, const struct func *f,
 		TRY(put_uleb(b, DWARF_RA));
 	}
 	TRY(func_pcvalue_each(u->rt, f, f->pcsp, put_row, &rows));
+	/* Of a signal frame libunwind reads 4 bytes behind the augmentation. */
+	TRY(put(b, 0x01010101 * DW_CFA_nop, 4));
 	uint64_t size = htole64(rows.end);
 	memcpy(b->v + size_at, &size, sizeof(size));
 	*end = f->entry + rows.end;
@@ -167,10 +169,12 @@ static struct err *make_info(struct lib_unwinder *u, const struct func *f,
 			     uint64_t *end)
 {
 	struct buf *b = &u->made;
+	bool injected;
 
 	b->len = 0;
 	TRY(put(b, 0, 8));
-	TRY(put_cie(b, unwind_is_injected(u->rt, f->id)));
+	TRY(unwind_is_injected(u->rt, f, &injected));
+	TRY(put_cie(b, injected));
 	uint32_t fde = htole32((uint32_t)b->len);
 	memcpy(b->v + 4, &fde, sizeof(fde));
 	return put_fde(u, f, end);
@@ -354,7 +358,7 @@ static struct err *failed(struct lib_unwinder *u, int code, const char *what)
 {
 	if (u->error)
 		return steal(&u->error);
-	return err_new(ERR_FORMAT, "%s: %s", what, unw_strerror(-code));
+	return err_new(ERR_FORMAT, "%s: %s", what, unw_strerror(code));
 }
 
 struct err *lib_unwinder_start(struct lib_unwinder *u, uint64_t pc, uint64_t sp)
