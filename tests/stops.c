@@ -62,14 +62,14 @@ static struct err *look_at(void *arg, const struct goroutine *g)
 static struct err *stop_once(struct runtime *rt, struct figures *f)
 {
 	struct look l = { .rt = rt, .figures = f };
-	uint64_t gaps;
+	struct running_gaps gaps;
 
 	TRY(target_stop(rt->target));
 	f->stops++;
 	TRY(runtime_load(rt));
 	TRY(running_gaps(rt, &gaps));
-	f->gaps += gaps;
-	f->stops_with_gaps += gaps != 0;
+	f->gaps += gaps.unknown + gaps.moving;
+	f->stops_with_gaps += gaps.unknown || gaps.moving;
 	struct err *e = goroutine_each(rt, look_at, &l);
 	stack_deinit(&l.stack);
 	runtime_unload(rt);

@@ -167,33 +167,6 @@ struct err *goroutine_each(struct runtime *rt,
 	return each_g(rt, visit, &w);
 }
 
-struct copystack {
-	struct runtime *rt;
-	uint64_t count;
-};
-
-static struct err *visit_copystack(void *arg, uint64_t addr)
-{
-	struct copystack *c = arg;
-	const struct layout *l = &c->rt->layout;
-	uint64_t status;
-
-	TRY(rt_field(c->rt, addr, &l->g.atomicstatus, &status));
-	status &= ~(uint64_t)l->konst.Gscan.value;
-	if (status == (uint64_t)l->konst.Gcopystack.value)
-		c->count++;
-	return NULL;
-}
-
-struct err *goroutine_count_copystack(struct runtime *rt, uint64_t *out)
-{
-	struct copystack c = { .rt = rt };
-
-	TRY(each_g(rt, visit_copystack, &c));
-	*out = c.count;
-	return NULL;
-}
-
 struct err *goroutine_waitreason(struct runtime *rt, const struct goroutine *g,
 				 struct buf *out)
 {

@@ -70,10 +70,6 @@ struct err *goroutine_each(struct runtime *rt,
 struct err *goroutine_read(struct runtime *rt, uint64_t addr,
 			   struct goroutine *out) must_check;
 
-/* Number of goroutines whose stack is being moved at this moment. */
-struct err *goroutine_count_copystack(struct runtime *rt,
-				      uint64_t *out) must_check;
-
 /* Appends why the goroutine waits, as the runtime words it. */
 struct err *goroutine_waitreason(struct runtime *rt, const struct goroutine *g,
 				 struct buf *out) must_check;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/moment.h"
 
-#include "runtime/copystack.h"
+#include "runtime/running.h"
 #include "runtime/runtime.h"
 
 #include <inttypes.h>
@@ -108,14 +108,17 @@ struct err *moment_glance(struct runtime *rt, struct moment *out)
 
 struct err *moment_check(struct runtime *rt, struct moment *out)
 {
+	struct running_gaps gaps;
 	struct moment m;
 
 	TRY(moment_glance(rt, &m));
+	TRY(running_gaps(rt, &gaps));
+	m.gaps = gaps.unknown;
+	m.copystack = gaps.moving;
 	m.sweepers = 0; /* whether they hold a span is known now */
 	m.torn = rt->spans.torn;
 	m.unswept = rt->spans.unswept;
 	m.marking = rt->spans.marking;
-	TRY(copystack_count(rt, &m.copystack));
 	*out = m;
 	return NULL;
 }

@@ -349,20 +349,22 @@ static struct err *each_running(struct runtime *rt,
 
 static struct err *count_gap(struct running *r, void *arg)
 {
-	uint64_t *gaps = arg;
+	struct running_gaps *gaps = arg;
 
-	*gaps += r->g->place == PLACE_UNKNOWN || r->g->place == PLACE_MOVING;
+	gaps->unknown += r->g->place == PLACE_UNKNOWN;
+	gaps->moving += r->g->place == PLACE_MOVING;
 	return NULL;
 }
 
 /* A worker of the collector moves another goroutine's stack than its own, of
  * which no M tells. */
-struct err *running_gaps(struct runtime *rt, uint64_t *out)
+struct err *running_gaps(struct runtime *rt, struct running_gaps *out)
 {
-	uint64_t gaps = 0;
+	struct running_gaps gaps = {};
 
 	TRY(each_running(rt, count_gap, &gaps));
-	*out = max_u64(gaps, rt->machines->moving);
+	gaps.moving = max_u64(gaps.moving, rt->machines->moving);
+	*out = gaps;
 	return NULL;
 }
 

@@ -16,13 +16,16 @@
  */
 struct err *goroutine_place(struct runtime *rt, struct goroutine *g) must_check;
 
-/*
- * How many goroutines can't be told at this moment: they run where it is not
- * known where in Go (between two stacks, mostly), or their stack is being
- * moved. A matter of some instructions; another moment will do. It looks at
- * the goroutines that have a thread alone, and needs no spans.
- */
-struct err *running_gaps(struct runtime *rt, uint64_t *out) must_check;
+/* Goroutines that can't be told at this moment: a matter of some instructions;
+ * another moment will do. */
+struct running_gaps {
+	uint64_t unknown; /* it is not known where in Go they are */
+	uint64_t moving;  /* their stacks are being moved */
+};
+
+/* Looks only at the goroutines that have a thread, and needs no spans. */
+struct err *running_gaps(struct runtime *rt,
+			 struct running_gaps *out) must_check;
 
 /* A register of a goroutine at no safe point, with an address in it that leads
  * to an allocated object. */

@@ -130,6 +130,17 @@ START_TEST(locks)
 }
 END_TEST
 
+/* A goroutine of that status, and its M. */
+static void add_machine(uint32_t status)
+{
+	const struct layout *l = &f.rt.layout;
+	uint64_t m = fake_add_thread(&f, 1, 77);
+	uint64_t g = fake_add_goroutine(&f, status, 1);
+
+	fake_set(&f, m, &l->m.curg, g);
+	fake_set(&f, g, &l->g.m, m);
+}
+
 /* When the spans are known, so is whether any is in mid-sweep. */
 START_TEST(everything_at_once)
 {
@@ -141,14 +152,16 @@ START_TEST(everything_at_once)
 	add_span(0, FAKE_SWEEPGEN - 2);
 	add_span(1, FAKE_SWEEPGEN - 1);
 	add_span(2, FAKE_SWEEPGEN - 1);
-	fake_add_goroutine(&f, FAKE_COPYSTACK, 1);
-	fake_add_goroutine(&f, FAKE_SCAN | FAKE_COPYSTACK, 1);
+	add_machine(FAKE_COPYSTACK);
+	add_machine(FAKE_SCAN | FAKE_COPYSTACK);
+	add_machine(FAKE_RUNNING); /* no thread is to be seen */
 	fake_load(&f);
 	expect_ok(moment_check(&f.rt, &m));
 	ck_assert(!moment_clean(&m));
 	moment_describe(&m, text);
 	ck_assert_str_eq(text, "profMemActiveLock held, 2 spans in mid-sweep, "
-			       "2 stacks being moved");
+			       "2 stacks being moved, 1 thread between two "
+			       "stacks");
 }
 END_TEST
 
