@@ -159,6 +159,19 @@ static struct err *write_dump(const struct options *o, struct runtime *rt,
 	return e;
 }
 
+/* Of each way in which stacks end early, how many do; -v tells which. */
+static void warn_stacks(const struct heapdump_result *r)
+{
+	char n[UNITS_MAX];
+
+	for (int i = STACK_WHOLE + 1; i < STACK_ENDS; i++)
+		if (r->stack_ends[i])
+			log_warn("stacks that end early, or are not known: "
+				 "%s (%s)",
+				 format_count(n, r->stack_ends[i]),
+				 stack_end_text((enum stack_end)i));
+}
+
 /* Says what in the dump is not certain; true if there is anything. */
 static bool warn_incomplete(const struct capture *c,
 			    const struct heapdump_result *r)
@@ -179,10 +192,7 @@ static bool warn_incomplete(const struct capture *c,
 		log_warn("%s objects are written without pointers: their "
 			 "types could not be read",
 			 format_count(n, r->totals.untyped));
-	if (r->broken_stacks)
-		log_warn("the stacks of %s goroutines end early, or are not "
-			 "known",
-			 format_count(n, r->broken_stacks));
+	warn_stacks(r);
 	return !c->clean || r->totals.unreadable || r->totals.untyped ||
 	       r->broken_stacks;
 }

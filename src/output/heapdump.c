@@ -8,6 +8,7 @@
 #include "runtime/itab.h"
 #include "runtime/memprof.h"
 #include "runtime/memstats.h"
+#include "runtime/running.h"
 #include "runtime/runtime.h"
 #include "runtime/special.h"
 
@@ -263,6 +264,7 @@ static struct err *write_goroutine(void *arg, const struct goroutine *g)
 	w->result->goroutines++;
 	TRY(end_record(w));
 	TRY(frame_each(w->rt, g, write_frame, w, &end));
+	w->result->stack_ends[end]++;
 	w->result->broken_stacks += end != STACK_WHOLE;
 	TRY(defer_each(w->rt, g, write_defer, w));
 	return panic_each(w->rt, g, write_panic, w);
@@ -347,6 +349,28 @@ static struct err *write_segments(struct writer *w)
 
 	TRY(err_wrap(write_segment(w, TAG_DATA, &m->data), "data segment"));
 	return err_wrap(write_segment(w, TAG_BSS, &m->bss), "bss segment");
+}
+
+/* ---- other roots --------------------------------------------------------- */
+
+static struct err *write_register(void *arg, const struct register_root *r)
+{
+	struct writer *w = arg;
+	char text[64];
+
+	snprintf(text, sizeof(text), "register %s of thread %d", r->name,
+		 (int)r->thread->ns_tid);
+	TRY(encode_uint(&w->buf, TAG_OTHER_ROOT));
+	TRY(encode_string(&w->buf, text));
+	TRY(encode_uint(&w->buf, r->value));
+	return end_record(w);
+}
+
+/* What the runtime need not write, for nothing runs then. */
+static struct err *write_other_roots(struct writer *w)
+{
+	return err_wrap(running_registers_each(w->rt, write_register, w),
+			"registers");
 }
 
 /* ---- finalizers, statistics, memory profile ------------------------------ */
@@ -449,6 +473,7 @@ static struct err *write_all(struct writer *w)
 	TRY(err_wrap(goroutine_each(rt, write_goroutine, w), "goroutines"));
 	TRY(err_wrap(os_thread_each(rt, write_os_thread, w), "threads"));
 	TRY(write_segments(w));
+	TRY(write_other_roots(w));
 	TRY(err_wrap(finalizer_each(rt, write_finalizer, w), "finalizers"));
 	TRY(err_wrap(queued_finalizer_each(rt, write_queued, w),
 		     "queued finalizers"));

@@ -9,6 +9,7 @@
 
 #include "output/out_file.h"
 #include "output/pipeline.h"
+#include "runtime/unwind.h"
 
 /* Tags of records: runtime/heapdump.go. */
 enum heapdump_tag {
@@ -46,7 +47,8 @@ struct heapdump_options {
 struct heapdump_result {
 	struct pipeline_totals totals;
 	uint64_t goroutines;
-	uint64_t broken_stacks; /* that end where they should not */
+	uint64_t stack_ends[STACK_ENDS]; /* goroutines, by how theirs ends */
+	uint64_t broken_stacks;		 /* all but STACK_WHOLE */
 };
 
 /* Writes the dump of a loaded runtime to out; commits nothing. */

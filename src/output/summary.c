@@ -227,6 +227,7 @@ static struct err *add_goroutine(void *arg, const struct goroutine *g)
 	TRY(chart_row(&s->goroutines, hash(&s->text), &row));
 	row->count++;
 	s->result.goroutines++;
+	s->result.stack_ends[end]++;
 	s->result.broken_stacks += end != STACK_WHOLE;
 	if (!row->name)
 		row->name = strndup((const char *)s->text.v, s->text.len);

@@ -105,6 +105,16 @@ static struct err *is_gogo(struct runtime *rt, const struct func *f, bool *out)
 	return is_named(rt, f, names, ARRAY_SIZE(names), out);
 }
 
+/* recovery sets g.sched, one word after another, to where a panic ends. */
+static struct err *is_recovery(struct runtime *rt, uint64_t pc, bool *out)
+{
+	static const char *const name[] = { "runtime.recovery" };
+	struct func f;
+
+	TRY(func_find(rt, pc, &f));
+	return is_named(rt, &f, name, 1, out);
+}
+
 static struct err *judge(struct running *r, const struct regs *regs,
 			 enum machine_g on, int signals);
 
@@ -172,7 +182,7 @@ static struct err *judge_other_stack(struct running *r, const struct regs *regs,
 	const struct layout *l = &r->rt->layout;
 	uint64_t vdso_sp, vdso_pc;
 	struct func f;
-	bool switching;
+	bool switching, recovering;
 
 	TRY(rt_field(r->rt, r->mach->m, &l->m.vdsoSP, &vdso_sp));
 	TRY(rt_field(r->rt, r->mach->m, &l->m.vdsoPC, &vdso_pc));
@@ -185,8 +195,10 @@ static struct err *judge_other_stack(struct running *r, const struct regs *regs,
 			return judge_interrupted(r, regs->sp, UINT64_MAX, on,
 						 signals, "between two stacks");
 	}
-	return own_stack(r, r->saved_sp) ? at_saved(r)
-					 : nowhere(r, "nothing is saved");
+	if (!own_stack(r, r->saved_sp))
+		return nowhere(r, "nothing is saved");
+	TRY(is_recovery(r->rt, regs->pc, &recovering));
+	return recovering ? nowhere(r, "recovering from a panic") : at_saved(r);
 }
 
 static struct err *judge(struct running *r, const struct regs *regs,
