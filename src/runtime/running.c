@@ -217,6 +217,19 @@ static struct err *judge(struct running *r, const struct regs *regs,
 
 /* ---- stacks that are being moved ----------------------------------------- */
 
+static struct err *signal_stack(struct runtime *rt, const struct machine *mach,
+				uint64_t *lo, uint64_t *hi)
+{
+	const struct layout *l = &rt->layout;
+	uint64_t stack = mach->gsignal + l->g.stack.offset;
+
+	*lo = *hi = 0;
+	if (!mach->gsignal)
+		return NULL;
+	TRY(rt_field(rt, stack, &l->stack.lo, lo));
+	return rt_field(rt, stack, &l->stack.hi, hi);
+}
+
 /* Whether the frames of a system stack, from regs on, have copystack. */
 static struct err *has_copystack(struct runtime *rt, const struct regs *regs,
 				 bool *out)
@@ -248,15 +261,16 @@ static struct err *has_copystack(struct runtime *rt, const struct regs *regs,
 static struct err *look_for_copystack(struct runtime *rt, struct machine *mach)
 {
 	struct regs regs;
-	uint64_t p;
+	uint64_t p, lo, hi;
 	bool on_g0 = mach->on == ON_G0;
 
 	TRY(rt_field(rt, mach->m, &rt->layout.m.p, &p));
 	if (!p || !mach->thread || mach->on == ON_UNKNOWN)
 		return NULL;
 	regs = mach->thread->regs;
+	TRY(signal_stack(rt, mach, &lo, &hi));
 	if (mach->on == ON_GSIGNAL)
-		TRY(sigframe_find(rt, regs.sp, UINT64_MAX, &regs, &on_g0));
+		TRY(sigframe_find(rt, regs.sp, hi, &regs, &on_g0));
 	return on_g0 ? has_copystack(rt, &regs, &mach->moving) : NULL;
 }
 
@@ -281,16 +295,11 @@ static struct err *read_saved(struct running *r)
 {
 	const struct layout *l = &r->rt->layout;
 	uint64_t sched = r->g->addr + l->g.sched.offset;
-	uint64_t signal = r->mach->gsignal;
 
 	TRY(rt_field(r->rt, sched, &l->gobuf.sp, &r->saved_sp));
 	TRY(rt_field(r->rt, sched, &l->gobuf.pc, &r->saved_pc));
 	TRY(rt_field(r->rt, sched, &l->gobuf.lr, &r->saved_lr));
-	if (!signal)
-		return NULL;
-	signal += l->g.stack.offset;
-	TRY(rt_field(r->rt, signal, &l->stack.lo, &r->signal_lo));
-	return rt_field(r->rt, signal, &l->stack.hi, &r->signal_hi);
+	return signal_stack(r->rt, r->mach, &r->signal_lo, &r->signal_hi);
 }
 
 /* Places r->g, whose status is running. */

@@ -6,6 +6,7 @@
 #include <elf.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
@@ -100,6 +101,120 @@ START_TEST(decodes_arm64)
 }
 END_TEST
 
+static void expect_general(const struct arch *arch, const struct regs *r,
+			   const char *name, uint64_t value)
+{
+	for (unsigned int i = 0; i < arch->general_count; i++) {
+		if (strcmp(arch->general[i], name))
+			continue;
+		ck_assert_uint_eq(r->general[i], value);
+		return;
+	}
+	ck_abort_msg("no register %s", name);
+}
+
+/* All but the stack pointer and the pc, by their names. */
+START_TEST(general_registers)
+{
+	static const char *const amd64[] = {
+		"r15", "r14", "r13", "r12", "rbp", "rbx", "r11", "r10",
+		"r9",  "r8",  "rax", "rcx", "rdx", "rsi", "rdi"
+	};
+	uint8_t pr_reg[272];
+	char name[8];
+	struct regs r;
+
+	fill_words(pr_reg, 34);
+	arch_amd64.decode_regs(pr_reg, &r);
+	ck_assert_uint_eq(arch_amd64.general_count, 15);
+	for (unsigned int i = 0; i < 15; i++)
+		expect_general(&arch_amd64, &r, amd64[i], word(i));
+	arch_arm64.decode_regs(pr_reg, &r);
+	ck_assert_uint_eq(arch_arm64.general_count, 31);
+	for (unsigned int i = 0; i < 31; i++) {
+		snprintf(name, sizeof(name), "x%u", i);
+		expect_general(&arch_arm64, &r, name, word(i));
+	}
+}
+END_TEST
+
+#ifdef __x86_64__
+static struct regs interrupted;
+static bool was_interrupted;
+
+static void on_signal(int sig, siginfo_t *info, void *ucontext)
+{
+	(void)sig;
+	(void)info;
+	was_interrupted = arch_amd64.decode_ucontext(
+		ucontext, (uint64_t)ucontext, &interrupted);
+}
+
+/* What decode_ucontext expects is what the kernel puts on the stack. */
+START_TEST(ucontext_is_the_kernels)
+{
+	struct sigaction act = { .sa_sigaction = on_signal,
+				 .sa_flags = SA_SIGINFO };
+	struct sigaction old;
+	uint64_t pc, sp, marked = 0x123456789abcdef;
+	register uint64_t r12 __asm__("r12") = marked;
+	long nr = 234 /* tgkill */, pid = getpid(), tid = gettid();
+
+	sigaction(SIGUSR2, &act, &old);
+	__asm__ volatile("lea 1f(%%rip), %1\n\t"
+			 "mov %%rsp, %2\n\t"
+			 "syscall\n\t"
+			 "1:"
+			 : "+a"(nr), "=&r"(pc), "=&r"(sp), "+r"(r12)
+			 : "D"(pid), "S"(tid), "d"((long)SIGUSR2)
+			 : "rcx", "r11", "memory");
+	sigaction(SIGUSR2, &old, NULL);
+	ck_assert(was_interrupted);
+	ck_assert_uint_eq(interrupted.pc, pc);
+	ck_assert_uint_eq(interrupted.sp, sp);
+	expect_general(&arch_amd64, &interrupted, "r12", marked);
+	expect_general(&arch_amd64, &interrupted, "rdi", (uint64_t)pid);
+	expect_general(&arch_amd64, &interrupted, "rsi", (uint64_t)tid);
+	expect_general(&arch_amd64, &interrupted, "rdx", SIGUSR2);
+	expect_general(&arch_amd64, &interrupted, "rcx", pc);
+	expect_general(&arch_amd64, &interrupted, "rax", 0);
+}
+END_TEST
+#endif
+
+/* Words of struct ucontext and of struct sigcontext in it (arm64). */
+START_TEST(ucontext_of_arm64)
+{
+	uint8_t uc[8 * 57];
+	uint64_t at = 0x7000, *w = (uint64_t *)(void *)uc;
+	struct regs r;
+
+	ck_assert_uint_eq(arch_arm64.ucontext_size, sizeof(uc));
+	memset(uc, 0, sizeof(uc));
+	w[2] = 0x6000;	/* the signal stack */
+	w[4] = 0x2000;	/* its size */
+	w[23 + 28] = 1; /* x28 */
+	w[23 + 30] = 2; /* x30 */
+	w[23 + 31] = 0x100;
+	w[23 + 32] = 0x204;
+	ck_assert(arch_arm64.decode_ucontext(uc, at, &r));
+	ck_assert_uint_eq(r.g, 1);
+	ck_assert_uint_eq(r.lr, 2);
+	ck_assert_uint_eq(r.sp, 0x100);
+	ck_assert_uint_eq(r.pc, 0x204);
+	ck_assert(!arch_arm64.decode_ucontext(uc, 0x5ff8, &r));
+	ck_assert(!arch_arm64.decode_ucontext(uc, 0x8000, &r));
+	w[0] = 1;
+	ck_assert(!arch_arm64.decode_ucontext(uc, at, &r));
+	w[0] = 0;
+	w[23 + 31] = 0x108;
+	ck_assert(!arch_arm64.decode_ucontext(uc, at, &r));
+	w[23 + 31] = 0x100;
+	w[23 + 33] = 4;
+	ck_assert(!arch_arm64.decode_ucontext(uc, at, &r));
+}
+END_TEST
+
 /* What decode_regs expects is what the kernel gives, here at least. */
 START_TEST(size_is_the_kernels)
 {
@@ -134,6 +249,11 @@ int main(void)
 	tcase_add_test(tc, constants_of_the_runtime);
 	tcase_add_test(tc, decodes_amd64);
 	tcase_add_test(tc, decodes_arm64);
+	tcase_add_test(tc, general_registers);
+#ifdef __x86_64__
+	tcase_add_test(tc, ucontext_is_the_kernels);
+#endif
+	tcase_add_test(tc, ucontext_of_arm64);
 	tcase_add_test(tc, size_is_the_kernels);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_NORMAL);
