@@ -26,6 +26,10 @@ for release in $(some_releases); do
 		start_fixture running "$release"
 		look "Go $release, cgo $cgo"
 	done
+	if [ "$release" = "$(newest)" ]; then
+		start_fixture running "$release" -race
+		look "Go $release, race"
+	fi
 	unset cgo
 	start_fixture busy "$release"
 	look "Go $release, busy"

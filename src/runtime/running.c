@@ -2,6 +2,7 @@
 #include "runtime/running.h"
 
 #include "runtime/machine.h"
+#include "runtime/racecall.h"
 #include "runtime/runtime.h"
 #include "runtime/sigframe.h"
 #include "runtime/unwind.h"
@@ -180,14 +181,19 @@ static struct err *judge_other_stack(struct running *r, const struct regs *regs,
 				     enum machine_g on, int signals)
 {
 	const struct layout *l = &r->rt->layout;
-	uint64_t vdso_sp, vdso_pc;
+	uint64_t vdso_sp, vdso_pc, pc, sp;
 	struct func f;
-	bool switching, recovering;
+	bool switching, recovering, racecall = false;
 
 	TRY(rt_field(r->rt, r->mach->m, &l->m.vdsoSP, &vdso_sp));
 	TRY(rt_field(r->rt, r->mach->m, &l->m.vdsoPC, &vdso_pc));
 	if (on != ON_G0 && vdso_sp && own_stack(r, vdso_sp))
 		return at(r, vdso_pc, vdso_sp, 0);
+	if (on != ON_G0)
+		TRY(racecall_find(r->rt, r->mach, r->g, regs, &pc, &sp,
+				  &racecall));
+	if (racecall)
+		return at(r, pc, sp, 0);
 	if (on == ON_CURG) {
 		TRY(func_find(r->rt, regs->pc, &f));
 		TRY(is_switching(r->rt, &f, &switching));

@@ -190,6 +190,24 @@ static void expect_gap(struct goroutine at, const char *why)
 	ck_assert_uint_eq(gaps().unknown, 1);
 }
 
+/* What the kernel makes of registers for a signal handler: arch/amd64.c. */
+static void put_ucontext(uint64_t at, uint64_t pc, uint64_t sp)
+{
+	const uint64_t words[] = {
+		[0] = 7,
+		[5] = 8,
+		[18] = object,
+		[20] = sp,
+		[21] = pc,
+		[22] = 0x246,
+		[23] = 0x2b000000000033,
+		[28] = at + 0x200,
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		fake_word(&f, at + 8 * i, words[i]);
+}
+
 /* ---- on its own stack ---------------------------------------------------- */
 
 START_TEST(own_stack)
@@ -251,25 +269,43 @@ START_TEST(vdso)
 }
 END_TEST
 
-/* ---- in a signal handler ------------------------------------------------- */
-
-/* What the kernel puts there: see arch/amd64.c. */
-static void put_ucontext(uint64_t at, uint64_t pc, uint64_t sp)
+/* The race detector's C: SP is in a register that C preserves. */
+START_TEST(racecall)
 {
-	const uint64_t words[] = {
-		[0] = 7,
-		[5] = 8,
-		[18] = object,
-		[20] = sp,
-		[21] = pc,
-		[22] = 0x246,
-		[23] = 0x2b000000000033,
-		[28] = at + 0x200,
-	};
+	const struct layout *l = &f.rt.layout;
+	const uint64_t top = SYSTEM + 0x808, sp = SYSTEM + 0x100;
+	const uint64_t saved = STACK + 0x200;
+	uint64_t *r12 = &threads[0].regs.general[11];
 
-	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
-		fake_word(&f, at + 8 * i, words[i]);
+	fake_set(&f, g0 + l->g.sched.offset, &l->gobuf.sp, top);
+	fake_word(&f, saved, pc_of(F_WORK));
+	*r12 = saved;
+	/* Before the call, and behind it. */
+	expect_place(place(g, pc_of(F_RACECALL), top - 8), PLACE_SAVED,
+		     pc_of(F_WORK), saved + 8);
+	expect_gap(place(g, 0x2000, sp), "between two stacks");
+	fake_word(&f, top - 16, pc_of(F_RACECALL));
+	expect_place(place(g, 0x2000, sp), PLACE_SAVED, pc_of(F_WORK),
+		     saved + 8);
+	/* C has pushed it. */
+	*r12 = saved + 8; /* no return address */
+	expect_gap(place(g, 0x2000, sp), "between two stacks");
+	fake_word(&f, sp + 0x80, saved);
+	expect_place(place(g, 0x2000, sp), PLACE_SAVED, pc_of(F_WORK),
+		     saved + 8);
+	/* A signal has interrupted C. */
+	put_ucontext(SIGNAL + 0x400, 0x2000, sp);
+	expect_place(place(g_signal, pc_of(F_CALLER), SIGNAL + 0x100),
+		     PLACE_SAVED, pc_of(F_WORK), saved + 8);
+	/* The scheduler has not called it. */
+	expect_saved(place(g0, pc_of(F_WORK), sp));
+	/* An older call's return address, or so it looks. */
+	fake_word(&f, top - 16, pc_of(F_WORK));
+	expect_gap(place(g, 0x2000, sp), "between two stacks");
 }
+END_TEST
+
+/* ---- in a signal handler ------------------------------------------------- */
 
 START_TEST(signal_handler)
 {
@@ -678,6 +714,7 @@ int main(void)
 	tcase_add_test(tc, own_stack);
 	tcase_add_test(tc, system_stack);
 	tcase_add_test(tc, vdso);
+	tcase_add_test(tc, racecall);
 	tcase_add_test(tc, signal_handler);
 	tcase_add_test(tc, signals_in_signals);
 	tcase_add_test(tc, injected_call);
