@@ -60,29 +60,41 @@ static struct err *search(struct runtime *rt, const struct goroutine *g,
 	return NULL;
 }
 
+static struct err *find(struct runtime *rt, const struct machine *mach,
+			const struct goroutine *g, const struct regs *regs,
+			uint64_t *pc, uint64_t *sp, bool *found)
+{
+	const struct layout *l = &rt->layout;
+	uint64_t top, caller = 0;
+	bool there;
+
+	TRY(rt_field(rt, mach->g0 + l->g.sched.offset, &l->gobuf.sp, &top));
+	top &= ~(uint64_t)(ALIGNMENT - 1);
+	if (regs->sp % rt->arch->ptr_size || regs->sp > top ||
+	    top - regs->sp > C_STACK)
+		return NULL;
+	/* It may not have called yet, or be back. */
+	TRY(in_racecall(rt, regs->pc, &there));
+	if (!there && regs->sp < top) {
+		TRY(rt_ptr(rt, top - rt->arch->ptr_size, &caller));
+		TRY(in_racecall(rt, caller, &there));
+	}
+	return there ? search(rt, g, regs, top, pc, sp, found) : NULL;
+}
+
+/* What can't be read is not what we look for. */
 struct err *racecall_find(struct runtime *rt, const struct machine *mach,
 			  const struct goroutine *g, const struct regs *regs,
 			  uint64_t *pc, uint64_t *sp, bool *found)
 {
-	const struct layout *l = &rt->layout;
-	uint64_t top, caller = 0;
-
 	*found = false;
-	TRY(rt_field(rt, mach->g0 + l->g.sched.offset, &l->gobuf.sp, &top));
-	top &= ~(uint64_t)(ALIGNMENT - 1);
-	if (rt->arch->has_link_register || regs->sp % rt->arch->ptr_size ||
-	    regs->sp > top || top - regs->sp > C_STACK)
+	if (rt->arch->has_link_register || !mach->g0)
 		return NULL;
-	/* It may not have called yet, or be back. */
-	TRY(in_racecall(rt, regs->pc, found));
-	if (!*found && regs->sp < top) {
-		TRY(rt_ptr(rt, top - rt->arch->ptr_size, &caller));
-		TRY(in_racecall(rt, caller, found));
-	}
-	if (!*found)
-		return NULL;
-	*found = false;
-	TRY(search(rt, g, regs, top, pc, sp, found));
+	struct err *e = find(rt, mach, g, regs, pc, sp, found);
+	if (e && e->code != ERR_FAULT)
+		return e;
+	*found = *found && !e;
 	*sp += rt->arch->ptr_size;
+	err_free(e);
 	return NULL;
 }

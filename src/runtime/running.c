@@ -181,7 +181,7 @@ static struct err *judge_other_stack(struct running *r, const struct regs *regs,
 				     enum machine_g on, int signals)
 {
 	const struct layout *l = &r->rt->layout;
-	uint64_t vdso_sp, vdso_pc, pc, sp;
+	uint64_t vdso_sp, vdso_pc, pc = 0, sp = 0;
 	struct func f;
 	bool switching, recovering, racecall = false;
 
