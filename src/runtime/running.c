@@ -155,6 +155,50 @@ static struct err *judge_interrupted(struct running *r, uint64_t sp,
 	return judge(r, &regs, on, signals + 1);
 }
 
+/* Whether a return address lies at addr; what can't be read is none. */
+static struct err *is_return_at(struct runtime *rt, uint64_t addr, bool *out)
+{
+	uint64_t pc;
+	struct func f;
+
+	*out = false;
+	struct err *e = rt_ptr(rt, addr, &pc);
+	if (e && e->code == ERR_FAULT) {
+		err_free(e);
+		return NULL;
+	}
+	TRY(e);
+	TRY(func_find(rt, pc, &f));
+	*out = f.addr && pc > f.entry;
+	return NULL;
+}
+
+/*
+ * Assembly may align its SP; then only the frame pointer, which lies at the
+ * end of a frame, tells where that is. Sets SP to what the function's prologue
+ * left it at.
+ */
+static struct err *undo_alignment(struct running *r, const struct func *f,
+				  struct regs *regs)
+{
+	const unsigned int word = r->rt->arch->ptr_size;
+	bool in_place, by_bp;
+	int32_t delta;
+
+	if (!(f->flag & r->rt->layout.konst.FuncFlagSPWrite.value) ||
+	    r->rt->arch->has_link_register || !f->pcsp)
+		return NULL;
+	TRY(func_pcvalue(r->rt, f, f->pcsp, regs->pc, &delta));
+	TRY(is_return_at(r->rt, regs->sp + (uint64_t)(int64_t)delta,
+			 &in_place));
+	if (in_place || delta < (int32_t)word || !own_stack(r, regs->bp))
+		return NULL;
+	TRY(is_return_at(r->rt, regs->bp + word, &by_bp));
+	if (by_bp)
+		regs->sp = regs->bp + word - (uint64_t)(int64_t)delta;
+	return NULL;
+}
+
 static struct err *judge_own_stack(struct running *r, const struct regs *regs,
 				   enum machine_g on, int signals)
 {
@@ -169,8 +213,13 @@ static struct err *judge_own_stack(struct running *r, const struct regs *regs,
 	if (on == ON_G0 && own_stack(r, r->saved_sp))
 		return at_saved(r);
 	/* pc 0: it has called a nil function. */
-	if (f.addr || !regs->pc)
-		return at_registers(r, regs);
+	if (f.addr || !regs->pc) {
+		struct regs own = *regs;
+
+		if (f.addr)
+			TRY(undo_alignment(r, &f, &own));
+		return at_registers(r, &own);
+	}
 	/* A handler of C without a stack of its own. */
 	return judge_interrupted(r, regs->sp, r->g->stack_hi, on, signals,
 				 "on its stack, in no Go code");

@@ -35,6 +35,7 @@ enum {
 	F_RECOVERY,
 	F_PREEMPT,
 	F_COPYSTACK,
+	F_ALIGNED,
 	F_COUNT
 };
 
@@ -69,6 +70,8 @@ static void add_functions(void)
 				.id = (uint8_t)l->konst.FuncID_asyncPreempt
 					      .value,
 				.delta = 24 },
+		[F_ALIGNED] = { "main.aligned", FUNC_SIZE, "a.go", 1,
+				.flag = sp_write, .delta = 24 },
 		[F_COPYSTACK] = { "runtime.copystack", FUNC_SIZE, "a.go", 1 },
 	};
 
@@ -226,6 +229,29 @@ START_TEST(own_stack)
 	expect_place(place(g, pc_of(F_GOGO), sp), PLACE_SAVED, pc_of(F_CALLER),
 		     sp);
 	expect_gap(place(g, 0x2000, sp), "on its stack, in no Go code");
+}
+END_TEST
+
+/* Assembly that has aligned its SP: the frame pointer tells. */
+START_TEST(aligned_stack)
+{
+	const uint64_t sp = STACK + 0x48, aligned = STACK + 0x40;
+
+	/* The prologue has left SP there, and the frame pointer 16 above. */
+	fake_word(&f, sp + 24, pc_of(F_CALLER));
+	threads[0].regs.bp = sp + 16;
+	expect_registers(place(g, pc_of(F_ALIGNED), sp), pc_of(F_ALIGNED), sp);
+	expect_registers(place(g, pc_of(F_ALIGNED), aligned), pc_of(F_ALIGNED),
+			 sp);
+	/* It has another use for that register; other functions don't align. */
+	expect_registers(place(g, pc_of(F_WORK), aligned), pc_of(F_WORK),
+			 aligned);
+	threads[0].regs.bp = sp + 24;
+	expect_registers(place(g, pc_of(F_ALIGNED), aligned), pc_of(F_ALIGNED),
+			 aligned);
+	threads[0].regs.bp = 0x5000;
+	expect_registers(place(g, pc_of(F_ALIGNED), aligned), pc_of(F_ALIGNED),
+			 aligned);
 }
 END_TEST
 
@@ -712,6 +738,7 @@ int main(void)
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, own_stack);
+	tcase_add_test(tc, aligned_stack);
 	tcase_add_test(tc, system_stack);
 	tcase_add_test(tc, vdso);
 	tcase_add_test(tc, racecall);
