@@ -109,7 +109,7 @@ static struct err *put_advance(struct buf *b, uint64_t pcs)
 	return put(b, pcs, 4);
 }
 
-/* Whether the stack ends with the function: see unwind.c:ends_stack. */
+/* Whether the stack ends with the function: see unwind.c:is_outermost. */
 static bool is_last(const struct runtime *rt, const struct func *f)
 {
 	const struct layout *l = &rt->layout;
