@@ -28,13 +28,15 @@ asm(".data\n"
     VARIABLE("runtime.gcController", "48")
     VARIABLE("runtime.sched", "48")
     ".zero 8\n" /* of no variable */
+    VARIABLE("runtime.mheap_", "48")
+    VARIABLE("runtime.allp", "24")
     VARIABLE("main.last", "16")
     "runtime.edata:\n"
     ".text\n");
 
 /*
- * The structs of the last three, as a unit of DWARF 4: members at 16 that the
- * rules are about, and at 24 that they are not.
+ * The structs of some, and of what is in the heap, as a unit of DWARF 4: members
+ * at 16 that the rules are about, and at 24 that they are not.
  */
 #define STRUCT(name, member)                                                   \
 	".uleb128 2\n.asciz \"" name "\"\n.uleb128 48\n"                       \
@@ -59,6 +61,9 @@ asm(".section .debug_abbrev, \"\", %progbits\n"
     STRUCT("runtime.mstats", "other_sys")
     STRUCT("runtime.gcControllerState", "mappedReady")
     STRUCT("runtime.schedt", "lastpoll")
+    STRUCT("runtime.mheap", "central")
+    STRUCT("runtime.p", "wbBuf")
+    STRUCT("runtime.g", "atomicstatus")
     ".byte 0\n"
     ".Lgo_end:\n"
     ".text\n");

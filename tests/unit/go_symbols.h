@@ -23,6 +23,8 @@ extern uint8_t go_memstats[] asm("runtime.memstats");
 extern uint8_t go_controller[] asm("runtime.gcController");
 extern uint8_t go_sched[] asm("runtime.sched");
 /* Eight bytes of nothing, then: */
+extern uint8_t go_mheap[] asm("runtime.mheap_"); /* 48, as those above */
+extern uint8_t go_allp[] asm("runtime.allp");	 /* 24 */
 extern uint8_t go_last[] asm("main.last"); /* 16 */
 
 #endif

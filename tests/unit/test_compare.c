@@ -82,7 +82,8 @@ static void expect_one(struct both *x, const char *text)
 #define ALL_RULES ((1u << RULE_COUNT) - 1)
 /* Those that need no executable. */
 #define RECORD_RULES                                                           \
-	(1u << RULE_DUPLICATE_TYPES | 1u << RULE_TAIL_SLOTS)
+	(1u << RULE_DUPLICATE_TYPES | 1u << RULE_TAIL_SLOTS |                  \
+	 1u << RULE_FLUSH_ACCOUNTING | 1u << RULE_WRITER_STATUS)
 
 /*
  * The rule hides n differences, each of them; all others together hide none.
@@ -337,6 +338,77 @@ START_TEST(test_tail_slots_of_a)
 }
 END_TEST
 
+/* What flushing caches takes: for the collector, of what was put by. */
+START_TEST(test_flush_accounting)
+{
+	static const struct {
+		int64_t sys, gc, other, goal;
+		bool allowed;
+	} cases[] = {
+		{ 0, 4160, -4160, 0, true },
+		{ 262144, 4160, 257984, -254280, true },
+		{ 262144, 4160, 257984, 0, true },
+		{ 0, 4160, 0, 0, false },	 /* not in the sum */
+		{ 0, -4160, 4160, 0, false },	 /* given back */
+		{ -8, 0, -8, 0, false },	 /* likewise */
+		{ 4160, 4160, 0, -4161, false }, /* too low a goal */
+		{ 4160, 4160, 0, 1, false },	 /* a higher one */
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		cleanup_both struct both x;
+
+		both_init(&x);
+		struct mem_stats_record *b = &x.b.r[S_STATS].stats;
+		x.a.r[S_STATS].stats.gc_sys = b->gc_sys = 1 << 20;
+		x.a.r[S_STATS].stats.other_sys = b->other_sys = 1 << 20;
+		x.a.r[S_STATS].stats.sys = b->sys = 8 << 20;
+		x.a.r[S_STATS].stats.next_gc = b->next_gc = 4 << 20;
+		b->sys += (uint64_t)cases[i].sys;
+		b->gc_sys += (uint64_t)cases[i].gc;
+		b->other_sys += (uint64_t)cases[i].other;
+		b->next_gc += (uint64_t)cases[i].goal;
+		if (cases[i].allowed)
+			expect_hidden(&x, RULE_FLUSH_ACCOUNTING, 1);
+		else
+			expect_shown(&x, 1);
+		/* And nothing else. */
+		b->mallocs++;
+		expect_shown(&x, 1);
+	}
+}
+END_TEST
+
+/* It runs in A, and waits in B; its frame has what it reads meanwhile. */
+START_TEST(test_writer_status)
+{
+	cleanup_both struct both x;
+
+	both_init(&x);
+	struct goroutine_record *a = &x.a.r[S_GOROUTINE].goroutine;
+	struct goroutine_record *b = &x.b.r[S_GOROUTINE].goroutine;
+	a->status = 2;
+	b->status = 4;
+	b->wait_reason = STR("dumping heap");
+	x.a.r[S_FRAME].frame.function = STR("runtime/debug.WriteHeapDump");
+	x.b.r[S_FRAME].frame.function = STR("runtime/debug.WriteHeapDump");
+	x.b.frame[1] ^= 5;
+	expect_hidden(&x, RULE_WRITER_STATUS, 2);
+	x.b.r[S_FRAME].frame.pc++;
+	b->goid++;
+	expect_shown(&x, 2);
+	x.b.r[S_FRAME].frame.pc--;
+	b->goid--;
+	x.a.r[S_FRAME].frame.function = STR("runtime/debug.WriteHeapDumps");
+	x.b.r[S_FRAME].frame.function = STR("runtime/debug.WriteHeapDumps");
+	a->status = 1;
+	expect_shown(&x, 2);
+	a->status = 2;
+	b->wait_reason = STR("dumping heaps");
+	expect_shown(&x, 2);
+}
+END_TEST
+
 /* ---- variables ----------------------------------------------------------- */
 
 /*
@@ -419,6 +491,80 @@ START_TEST(test_lastpoll)
 }
 END_TEST
 
+START_TEST(test_sweep_books)
+{
+	cleanup_both struct both x;
+
+	both_init(&x);
+	change(&x, go_mheap, 16);
+	expect_ruled(&x, RULE_SWEEP_BOOKS, 1);
+}
+END_TEST
+
+static void put_word(struct both *x, const uint8_t *variable, uint64_t value)
+{
+	memcpy(x->a.data + (variable - go_data), &value, sizeof(value));
+	memcpy(x->b.data + (variable - go_data), &value, sizeof(value));
+}
+
+/*
+ * S_LARGE becomes a P, the third of allp, whose array is in S_HEADER, behind
+ * one that is in no record and an empty one.
+ */
+static void make_p(struct both *x)
+{
+	uint64_t array = x->a.r[S_HEADER].memory.addr + 8;
+
+	put_word(x, go_allp, array);
+	put_word(x, go_allp + 8, 3);
+	x->a.header[1] = x->b.header[1] = 0x1000;
+	x->a.header[2] = x->b.header[2] = 0;
+	x->a.header[3] = x->b.header[3] = x->a.r[S_LARGE].memory.addr;
+}
+
+START_TEST(test_in_a_p)
+{
+	cleanup_both struct both x;
+
+	both_init(&x);
+	change(&x, go_first, 0);
+	x.b.data[0] = x.a.data[0];
+	make_p(&x);
+	x.b.large[2] ^= 1;
+	expect_ruled(&x, RULE_WRITE_BARRIER, 1);
+	x.b.large[2] ^= 1;
+	x.b.large[1] ^= 1;
+	expect_unruled(&x, "+8 of the record");
+	x.b.large[1] ^= 1;
+	x.b.large[3] ^= 1;
+	expect_unruled(&x, "+24 of the record");
+}
+END_TEST
+
+/* The g of a goroutine that dumps the heap in B. */
+START_TEST(test_in_the_writer)
+{
+	cleanup_exe struct exe *exe = NULL;
+	cleanup_both struct both x;
+	rule_set set = 1u << RULE_WRITER_STATUS;
+
+	both_init(&x);
+	change(&x, go_first, 0);
+	x.b.data[0] = x.a.data[0];
+	x.a.r[S_GOROUTINE].goroutine.addr = x.a.r[S_LARGE].memory.addr + 64;
+	x.b.r[S_GOROUTINE].goroutine.addr = x.a.r[S_LARGE].memory.addr + 64;
+	x.b.large[8 + 2] ^= 1;
+	expect_ok(exe_open("/proc/self/exe", set, &exe));
+	both_compare(&x, set, exe);
+	ck_assert_uint_eq(x.c.differences.count, 1);
+	x.a.r[S_GOROUTINE].goroutine.wait_reason = STR("dumping heap");
+	x.b.r[S_GOROUTINE].goroutine.wait_reason = STR("dumping heap");
+	both_compare(&x, set, exe);
+	ck_assert_uint_eq(x.c.differences.count, 0);
+	ck_assert_uint_eq(x.c.ignored[RULE_WRITER_STATUS], 1);
+}
+END_TEST
+
 START_TEST(test_other_variables)
 {
 	static const struct {
@@ -484,8 +630,7 @@ START_TEST(test_rule_names)
 	set = 0;
 	expect_ok(rules_parse("runtime", &set));
 	ck_assert_uint_eq(set, ALL_RULES);
-	expect_error(rules_parse("tail-slot", &set), ERR_USAGE,
-		     "'tail-slot'");
+	expect_error(rules_parse("tail-slot", &set), ERR_USAGE, "'tail-slot'");
 	expect_error(rules_parse("lastpoll,", &set), ERR_USAGE, "");
 	expect_error(rules_parse("", &set), ERR_USAGE, "");
 }
@@ -529,11 +674,16 @@ static void add_rule_tests(TCase *tcase)
 {
 	tcase_add_test(tcase, test_rule_names);
 	tcase_add_test(tcase, test_duplicate_types);
+	tcase_add_test(tcase, test_flush_accounting);
+	tcase_add_test(tcase, test_writer_status);
 	tcase_add_loop_test(tcase, test_tail_slots, 0, ARRAY_SIZE(slot_cases));
 	tcase_add_test(tcase, test_tail_slots_of_a);
 	tcase_add_test(tcase, test_writer_scratch);
 	tcase_add_test(tcase, test_accounting);
 	tcase_add_test(tcase, test_lastpoll);
+	tcase_add_test(tcase, test_sweep_books);
+	tcase_add_test(tcase, test_in_a_p);
+	tcase_add_test(tcase, test_in_the_writer);
 	tcase_add_test(tcase, test_other_variables);
 	tcase_add_test(tcase, test_parts_of_variable);
 }
