@@ -28,6 +28,7 @@ enum {
 	MAX_TIDS = 1024,
 	CALLS_MAX = 16384, /* bytes of text */
 	QUIET_LOOKS = 8,
+	MAX_LOOKS = 100,
 };
 
 #if defined(__x86_64__)
@@ -253,16 +254,19 @@ static bool read_calls(const struct proc *proc, pid_t hit,
 	return true;
 }
 
-/* Waits until no other thread has moved for a while. */
+/* Waits until no other thread has moved for a while; not for ever, for where
+ * the world is not stopped somebody always moves. */
 static void settle(const struct proc *proc, pid_t hit)
 {
 	static char was[CALLS_MAX], is[CALLS_MAX];
+	int quiet = 0;
 
-	for (int quiet = 0; quiet < QUIET_LOOKS; usleep(10000)) {
+	for (int i = 0; quiet < QUIET_LOOKS && i < MAX_LOOKS; i++) {
 		bool still = read_calls(proc, hit, is);
 
 		quiet = still && !strcmp(was, is) ? quiet + 1 : 0;
 		memcpy(was, is, sizeof(is));
+		usleep(10000);
 	}
 }
 

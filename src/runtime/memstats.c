@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/memstats.h"
 
-#include "runtime/mcache.h"
+#include "runtime/flush.h"
 #include "runtime/runtime.h"
 
 #include <inttypes.h>
@@ -13,13 +13,12 @@ enum {
 	MIN_RUNWAY = 64 << 10,
 };
 
-/* The sum of the heap's statistics, and what the caches have not told yet. */
+/* The sum of the heap's statistics. */
 struct sums {
 	uint64_t in_stacks, in_work_bufs, in_ptr_scalar_bits;
 	uint64_t tiny_allocs;
 	uint64_t alloc_bytes, alloc_count; /* small and large */
 	uint64_t free_bytes, free_count;
-	uint64_t cached_bytes; /* allocated from cached spans */
 };
 
 /* ---- sums ---------------------------------------------------------------- */
@@ -78,36 +77,6 @@ static struct err *add_shard(struct runtime *rt, uint64_t addr, struct sums *s)
 			   &s->free_count, &s->free_bytes);
 }
 
-/*
- * What a cached span has given out since it was cached. Follows
- * runtime/mcache.go:(*mcache).releaseAll.
- */
-static struct err *add_cached_span(struct runtime *rt, uint64_t mspan,
-				   void *arg)
-{
-	const struct layout *l = &rt->layout;
-	struct sums *s = arg;
-	uint64_t now, before, elemsize, used;
-
-	TRY(rt_field(rt, mspan, &l->mspan.allocCount, &now));
-	TRY(rt_field(rt, mspan, &l->mspan.allocCountBeforeCache, &before));
-	TRY(rt_field(rt, mspan, &l->mspan.elemsize, &elemsize));
-	used = now - before;
-	s->alloc_count += used;
-	s->alloc_bytes += used * elemsize;
-	s->cached_bytes += used * elemsize;
-	return NULL;
-}
-
-static struct err *add_mcache(struct runtime *rt, uint64_t mcache, void *arg)
-{
-	struct sums *s = arg;
-
-	TRY(add_field(rt, mcache, &rt->layout.mcache.tinyAllocs,
-		      &s->tiny_allocs));
-	return mcache_each_mspan(rt, mcache, add_cached_span, s);
-}
-
 static struct err *read_sums(struct runtime *rt, struct sums *s)
 {
 	const struct layout *l = &rt->layout;
@@ -121,7 +90,7 @@ static struct err *read_sums(struct runtime *rt, struct sums *s)
 			       shards);
 	for (uint64_t i = 0; i < shards; i++)
 		TRY(add_shard(rt, at + i * size, s));
-	return mcache_each(rt, add_mcache, s);
+	return NULL;
 }
 
 /* ---- the goal of the next collection ------------------------------------- */
@@ -245,9 +214,25 @@ static struct err *read_plain(struct runtime *rt, struct memstats *out)
 			&out->mcache_inuse);
 }
 
+/* As if all Ps had given back what they have cached. */
+static void add_flush(const struct flush *f, struct sums *s, struct pacer *p)
+{
+	s->tiny_allocs += f->tiny_allocs;
+	s->alloc_count += f->alloc_count;
+	s->alloc_bytes += f->alloc_bytes;
+	s->free_count += f->free_count;
+	s->free_bytes += f->free_bytes;
+	s->in_stacks -= f->stack_bytes;
+	p->total_alloc += f->alloc_bytes;
+	p->total_free += f->free_bytes;
+	p->in_use -= f->span_bytes;
+	p->free += f->span_bytes + f->stack_bytes;
+}
+
 struct err *memstats_read(struct runtime *rt, struct memstats *out)
 {
 	struct memstats m = {};
+	struct flush flush;
 	struct pacer p;
 	struct sums s = {};
 
@@ -257,8 +242,8 @@ struct err *memstats_read(struct runtime *rt, struct memstats *out)
 	TRY(read_sums(rt, &s));
 	TRY(read_pacer(rt, &p));
 	TRY(read_plain(rt, &m));
-	p.total_alloc += s.cached_bytes; /* as the flush would add */
-
+	TRY(flush_read(rt, &flush));
+	add_flush(&flush, &s, &p);
 	m.total_alloc = s.alloc_bytes;
 	m.alloc = m.heap_alloc = s.alloc_bytes - s.free_bytes;
 	/* Tiny allocations count as made and as freed. */

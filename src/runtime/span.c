@@ -183,6 +183,56 @@ static bool is_allocating(const struct runtime *rt, const uint8_t *bytes)
 		       field(&l->mspan.freeindex, bytes);
 }
 
+static uint64_t count_bits(const uint8_t *bits, size_t n)
+{
+	uint64_t count = 0;
+
+	for (size_t i = 0; i < n; i += 8)
+		count += (uint64_t)__builtin_popcountll(load_le(bits + i, 8));
+	return count;
+}
+
+/*
+ * Whether the sweep that a span is in the midst of has made the mark bits its
+ * allocBits: then it has fresh mark bits, and its count is right again. (A span
+ * that nothing was allocated in since the last sweep, and of which nothing is
+ * marked, looks the same.) Follows runtime/mgcsweep.go:(*sweepLocked).sweep.
+ */
+static struct err *is_swapped(struct runtime *rt, const struct span *s,
+			      const uint8_t *bytes, bool *out)
+{
+	const struct layout *l = &rt->layout;
+	uint64_t marks = field(&l->mspan.gcmarkBits, bytes);
+	uint64_t allocs = field(&l->mspan.allocBits, bytes);
+	uint8_t bits[SPAN_SLOTS / 8] = {};
+	size_t size = span_bits_size(s);
+
+	*out = marks == allocs;
+	if (*out || s->freeindex)
+		return NULL;
+	TRY(rt_read(rt, marks, bits, size));
+	if (count_bits(bits, size))
+		return NULL;
+	TRY(rt_read(rt, allocs, bits, size));
+	*out = count_bits(bits, size) == field(&l->mspan.allocCount, bytes);
+	return NULL;
+}
+
+/* Makes the best of a span in mid-sweep: as swept, or else as not. */
+static struct err *settle_torn(struct runtime *rt, struct span *s,
+			       const uint8_t *bytes)
+{
+	const struct layout *l = &rt->layout;
+	bool swapped;
+
+	TRY(is_swapped(rt, s, bytes, &swapped));
+	if (swapped)
+		return NULL;
+	s->flags |= SPAN_UNSWEPT;
+	s->bits = field(&l->mspan.gcmarkBits, bytes);
+	return NULL;
+}
+
 /* Appends the span whose mspan is at addr, if it is in use. */
 static struct err *add_span(struct runtime *rt, uint64_t addr,
 			    const uint8_t *bytes)
@@ -206,7 +256,7 @@ static struct err *add_span(struct runtime *rt, uint64_t addr,
 		flags |= SPAN_USER_ARENA;
 	if (has_inline_marks(l, elemsize))
 		flags |= SPAN_INLINE_MARKS;
-	if (!(flags & SPAN_UNSWEPT) && is_allocating(rt, bytes))
+	if (!(flags & (SPAN_UNSWEPT | SPAN_TORN)) && is_allocating(rt, bytes))
 		flags |= SPAN_ALLOCATING;
 	bits = field(flags & SPAN_UNSWEPT ? &l->mspan.gcmarkBits
 					  : &l->mspan.allocBits,
@@ -227,6 +277,8 @@ static struct err *add_span(struct runtime *rt, uint64_t addr,
 	if (nelems > SPAN_SLOTS || freeindex > nelems)
 		return not_a_span(addr, "impossible counts");
 	TRY(check_geometry(t, &s, addr, nelems, elemsize));
+	if (flags & SPAN_TORN)
+		TRY(settle_torn(rt, &s, bytes));
 	t->bytes += span_bytes(t, &s);
 	return vec_push(&t->list, s);
 }

@@ -16,7 +16,8 @@ enum span_flag {
 	/* Not swept since the last mark phase: `bits` are mark bits, which
 	 * say what the sweep will leave. */
 	SPAN_UNSWEPT = 1 << 0,
-	/* Being swept at this moment: what its bits say may be wrong. */
+	/* Being swept at this moment, and taken for swept, or with SPAN_UNSWEPT
+	 * for not, by what its bits look like: that may be wrong. */
 	SPAN_TORN = 1 << 1,
 	SPAN_SPECIALS = 1 << 2,
 	/* Its last bytes are a spanInlineMarkBits (green tea). */

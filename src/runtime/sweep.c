@@ -180,7 +180,7 @@ struct err *sweep_load(struct runtime *rt)
 	cleanup(special_list_deinit) struct special_list l = {};
 	struct sweep *sweep = &rt->sweep;
 
-	if (!rt->spans.unswept)
+	if (!rt->spans.unswept && !rt->spans.torn)
 		return NULL;
 	TRY(mcache_each_span(rt, sweep_cached, &l));
 	TRY(special_each_span(rt, SPAN_UNSWEPT, sweep_uncached, NULL));
@@ -213,6 +213,18 @@ uint32_t sweep_revive(const struct sweep *sweep, size_t span, uint64_t *bits)
 		slot_set(bits, sweep->revived.v[i].slot);
 	}
 	return (uint32_t)(i - low);
+}
+
+struct err *sweep_count(struct runtime *rt, const struct span *s, uint64_t *out)
+{
+	uint64_t bits[SPAN_SLOTS / 64];
+
+	TRY(span_allocated(rt, s, bits));
+	sweep_revive(&rt->sweep, (size_t)(s - rt->spans.list.v), bits);
+	*out = 0;
+	for (size_t i = 0; i < SPAN_SLOTS / 64; i++)
+		*out += (uint64_t)__builtin_popcountll(bits[i]);
+	return NULL;
 }
 
 void sweep_clear_cells(const struct sweep *sweep, uint64_t addr, uint64_t len,

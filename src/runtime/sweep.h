@@ -43,6 +43,10 @@ void sweep_deinit(struct sweep *s);
 struct err *sweep_specials(struct runtime *rt, const struct span *s,
 			   struct special_list *l) must_check;
 
+/* How many objects a span has once it is swept. */
+struct err *sweep_count(struct runtime *rt, const struct span *s,
+			uint64_t *out) must_check;
+
 /* Sets the bits of a span's revived slots, as many as the result says. */
 uint32_t sweep_revive(const struct sweep *sweep, size_t span, uint64_t *bits);
 

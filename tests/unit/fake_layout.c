@@ -35,7 +35,9 @@ static const struct width widths[] = {
 	{ "mspan.state", BYTES(1) },
 	{ "mspan.isUserArenaChunk", BYTES(1) },
 	{ "spanInlineMarkBits.marks", BYTES(FAKE_INLINE_MARKS) },
+	{ "heapArena.spans", BYTES(FAKE_ARENA / FAKE_PAGE * 8) },
 	{ "mcache.alloc", BYTES(8 * 2 * FAKE_CLASSES) },
+	{ "mcache.stackcache", STRUCTS(FAKE_STACK_ORDERS, stackfreelist) },
 	{ "special.kind", BYTES(1) },
 	{ "finBlock.cnt", BYTES(4) },
 	{ "finBlock.fin", STRUCTS(FAKE_FINALIZERS, finalizer) },
@@ -104,6 +106,13 @@ static const struct presence presences[] = {
 	{ "mspan.largeType", FAKE_GO122, FAKE_GO126 },
 	{ "minSizeForMallocHeader", FAKE_GO122, FAKE_GO126 },
 	{ "mallocHeaderSize", FAKE_GO122, FAKE_GO126 },
+	{ "specialWeakHandle", FAKE_GO122, FAKE_GO126 },
+	{ "specialWeakHandle.handle", FAKE_GO122, FAKE_GO126 },
+	{ "specialCleanup", FAKE_GO122, FAKE_GO126 },
+	{ "specialCleanup.fn", FAKE_GO122, FAKE_GO122 },
+	{ "KindSpecialWeakHandle", FAKE_GO122, FAKE_GO126 },
+	{ "KindSpecialCleanup", FAKE_GO122, FAKE_GO126 },
+	{ "gcCleanups", FAKE_GO126, FAKE_GO126 },
 	{ "spanInlineMarkBits", FAKE_GO126, FAKE_GO126 },
 	{ "spanInlineMarkBits.marks", FAKE_GO126, FAKE_GO126 },
 	{ "heapStatsDelta.inPtrScalarBits", FAKE_GO121, FAKE_GO122 },
@@ -173,8 +182,7 @@ static uint32_t embedded(const struct layout *l, const char *name)
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
 		if (!strcmp(types[i].name, name))
 			return l->type.struct_size + types[i].more;
-	if (!strcmp(name, "specialfinalizer") ||
-	    !strcmp(name, "specialprofile"))
+	if (!strncmp(name, "special", 7) && strcmp(name, "special"))
 		return l->special.struct_size;
 	return FIRST;
 }
@@ -252,17 +260,20 @@ static uint64_t size_of(const struct layout *l, const char *name)
 }
 
 static void place_variable(const struct layout *l, struct variable *v,
-			   const char *name, uint64_t *at)
+			   const char *name, enum fake_release release,
+			   uint64_t *at)
 {
-	*v = (struct variable){ *at, size_of(l, name), true };
+	*v = (struct variable){ *at, size_of(l, name),
+				is_present(name, release) };
 	*at = round_up(*at + v->size, 16);
 }
 
-static void place_variables(struct layout *l)
+static void place_variables(struct layout *l, enum fake_release release)
 {
 	uint64_t at = FAKE_VARS;
 
-#define VARIABLE(id, names, need) place_variable(l, &l->var.id, #id, &at);
+#define VARIABLE(id, names, need)                                              \
+	place_variable(l, &l->var.id, #id, release, &at);
 #define CONSTANT(id, names, need)
 #include "runtime/members.def"
 #undef VARIABLE
@@ -362,6 +373,6 @@ void fake_layout_init(struct layout *l, enum fake_release release)
 	/* A struct may lie in a struct that lies in a third. */
 	for (int pass = 0; pass < 4; pass++)
 		place_members(l, release);
-	place_variables(l);
+	place_variables(l, release);
 	set_constants(l, release);
 }

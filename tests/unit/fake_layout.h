@@ -42,7 +42,8 @@ extern const uint16_t fake_class_size[FAKE_CLASSES];
 
 enum {
 	FAKE_STATS_SHARDS = 3,
-	FAKE_FINALIZERS = 4, /* of a block of the queue */
+	FAKE_FINALIZERS = 4,   /* of a block of the queue */
+	FAKE_STACK_ORDERS = 2, /* of stackcache */
 	FAKE_WAIT_REASONS = 3,
 	FAKE_INLINE_MARKS = 64, /* bytes of marks: 512 slots */
 };

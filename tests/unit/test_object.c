@@ -171,12 +171,12 @@ START_TEST(unswept_spans)
 	add_marked(1, FAKE_SWEEPGEN - 2);
 	add_marked(2, FAKE_SWEEPGEN + 1);
 	add_marked(3, FAKE_SWEEPGEN + 3);
-	add_marked(4, FAKE_SWEEPGEN - 1); /* torn: taken as it is */
+	add_marked(4, FAKE_SWEEPGEN - 1); /* torn, and not swapped yet */
 	struct object_walk walk = start(false);
 	const struct object_batch *b = next(&walk, &w);
 	ck_assert_uint_eq(b->count, 5);
 	for (size_t i = 0; i < b->count; i++) {
-		bool unswept = i == 1 || i == 2;
+		bool unswept = i == 1 || i == 2 || i == 4;
 
 		ck_assert_uint_eq(b->spans[i].allocated_count, 2);
 		ck_assert_uint_eq(b->spans[i].allocated[0], unswept ? 2 : 5);
