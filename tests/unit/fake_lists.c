@@ -153,6 +153,29 @@ uint64_t fake_add_sample(struct fake_runtime *f, uint64_t mspan,
 	return s;
 }
 
+uint64_t fake_add_cleanup(struct fake_runtime *f, uint64_t mspan,
+			  uint64_t offset, uint64_t fn)
+{
+	const struct layout *l = &f->rt.layout;
+	uint64_t s = fake_new(f, l->specialCleanup.struct_size);
+
+	push_special(f, mspan, s, offset, l->konst.KindSpecialCleanup.value);
+	if (l->specialCleanup.fn.present)
+		fake_set(f, s, &l->specialCleanup.fn, fn);
+	return s;
+}
+
+uint64_t fake_add_weak_handle(struct fake_runtime *f, uint64_t mspan,
+			      uint64_t offset, uint64_t cell)
+{
+	const struct layout *l = &f->rt.layout;
+	uint64_t s = fake_new(f, l->specialWeakHandle.struct_size);
+
+	push_special(f, mspan, s, offset, l->konst.KindSpecialWeakHandle.value);
+	fake_set(f, s, &l->specialWeakHandle.handle, cell);
+	return s;
+}
+
 uint64_t fake_add_block(struct fake_runtime *f)
 {
 	const struct layout *l = &f->rt.layout;

@@ -46,13 +46,19 @@ uint64_t fake_add_funcval(struct fake_runtime *f, uint64_t pc);
 /* An itab of a type, in entry i of the table. */
 uint64_t fake_add_itab(struct fake_runtime *f, uint64_t i, uint64_t type);
 
-/* A finalizer of the object at an offset in a span; a profile's sample. They
- * come before the others of the span. */
+/* A finalizer of the object at an offset in a span; a profile's sample; a
+ * cleanup; a weak handle and its cell. They come before the others of the
+ * span. */
 uint64_t fake_add_finalizer(struct fake_runtime *f, uint64_t mspan,
 			    uint64_t offset, uint64_t fn, uint64_t fint,
 			    uint64_t ot);
 uint64_t fake_add_sample(struct fake_runtime *f, uint64_t mspan,
 			 uint64_t offset, uint64_t bucket);
+
+uint64_t fake_add_cleanup(struct fake_runtime *f, uint64_t mspan,
+			  uint64_t offset, uint64_t fn);
+uint64_t fake_add_weak_handle(struct fake_runtime *f, uint64_t mspan,
+			      uint64_t offset, uint64_t cell);
 
 /* A block of queued finalizers, before the others, with none in it; its entry
  * i, which must be counted by finBlock.cnt. */
