@@ -308,6 +308,120 @@ START_TEST(cached_spans)
 }
 END_TEST
 
+/* A span of 48-byte slots, cached since before the sweep began, of which
+ * `marked` are marked, and one more has a finalizer if revived is set. */
+static uint64_t add_stale(uint64_t page, uint64_t before, uint64_t now,
+			  uint64_t marked, bool revived)
+{
+	uint64_t mspan =
+		fake_add_span(&f, &(struct fake_span){
+					  .base = FAKE_HEAP + page * FAKE_PAGE,
+					  .class = CLASS_48,
+					  .freeindex = now,
+					  .sweepgen = FAKE_SWEEPGEN + 1,
+				  });
+	const struct layout *l = &f.rt.layout;
+
+	fake_set(&f, mspan, &l->mspan.allocCountBeforeCache, before);
+	fake_set(&f, mspan, &l->mspan.allocCount, now);
+	for (uint64_t i = 0; i < marked; i++)
+		fake_mark(&f, mspan, i);
+	if (revived)
+		fake_add_finalizer(&f, mspan, marked * 48,
+				   fake_add_funcval(&f, 1), 2, 3);
+	return mspan;
+}
+
+/* They are swept on their way back, and given up where nothing is left. */
+START_TEST(stale_spans)
+{
+	const struct layout *l = &f.rt.layout;
+	const uint64_t spans[] = { add_stale(0, 10, 30, 5, false),
+				   add_stale(1, 0, 7, 0, true),
+				   add_stale(2, 4, 4, 0, false) };
+	const uint64_t ps[] = { add_p(spans, 3, 0) };
+	struct memstats m;
+
+	set_ps(ps, 1, 1);
+	set_controller(&l->gcController.heapInUse, 10 * FAKE_PAGE);
+	set_controller(&l->gcController.heapFree, FAKE_PAGE);
+	m = stats();
+	ck_assert_uint_eq(m.mallocs, 20 + 7);
+	ck_assert_uint_eq(m.frees, 25 + 6 + 4);
+	ck_assert_uint_eq(m.total_alloc, 27 * 48);
+	ck_assert_uint_eq(m.heap_alloc, (uint64_t)(27 - 35) * 48);
+	ck_assert_uint_eq(m.heap_inuse, 9 * FAKE_PAGE);
+	ck_assert_uint_eq(m.heap_idle, 2 * FAKE_PAGE);
+	ck_assert_uint_eq(m.heap_sys, 11 * FAKE_PAGE);
+}
+END_TEST
+
+/* Page i of the heap as one of stacks, of which `used` are in use or cached. */
+static void add_stack_span(uint64_t arena, uint64_t i, uint64_t used)
+{
+	const struct layout *l = &f.rt.layout;
+	uint64_t mspan = fake_new(&f, l->mspan.struct_size);
+	uint64_t page = FAKE_HEAP / FAKE_PAGE + i;
+
+	fake_set(&f, mspan, &l->mspan.allocCount, used);
+	fake_set(&f, mspan, &l->mspan.npages, 1);
+	fake_word(&f,
+		  arena + l->heapArena.spans.offset +
+			  page % (FAKE_ARENA / FAKE_PAGE) * 8,
+		  mspan);
+}
+
+/* Puts the stack at addr into an mcache's list of an order. */
+static void cache_stack(uint64_t p, uint64_t order, uint64_t addr)
+{
+	const struct layout *l = &f.rt.layout;
+	uint64_t mcache = fake_get(&f.target, p + l->p.mcache.offset, 8);
+	uint64_t list = mcache + l->mcache.stackcache.offset +
+			order * l->stackfreelist.struct_size +
+			l->stackfreelist.list.offset;
+
+	fake_word(&f, addr, fake_get(&f.target, list, 8));
+	fake_word(&f, list, addr);
+}
+
+/* A span of stacks goes back with its last one, whichever P has it. */
+START_TEST(free_stacks)
+{
+	const struct layout *l = &f.rt.layout;
+	const uint64_t ps[] = { add_p(NULL, 0, 0), add_p(NULL, 0, 0) };
+	uint64_t arena = fake_add_arena(&f, 0);
+	struct memstats m;
+
+	set_ps(ps, 2, 2);
+	fake_map(&f.target, FAKE_HEAP, 3 * FAKE_PAGE);
+	add_stack_span(arena, 0, 3);
+	add_stack_span(arena, 1, 2);
+	add_stack_span(arena, 2, 1);
+	for (uint64_t i = 0; i < 3; i++)
+		cache_stack(ps[i % 2], 0, FAKE_HEAP + i * 2048);
+	cache_stack(ps[0], 1, FAKE_HEAP + FAKE_PAGE); /* one of two */
+	cache_stack(ps[1], 1, FAKE_HEAP + 2 * FAKE_PAGE);
+	fake_set(&f, shard(0), &l->heapStatsDelta.inStacks, 8 * FAKE_PAGE);
+	set_controller(&l->gcController.heapFree, FAKE_PAGE);
+	m = stats();
+	ck_assert_uint_eq(m.stack_inuse, 6 * FAKE_PAGE);
+	ck_assert_uint_eq(m.heap_idle, 3 * FAKE_PAGE);
+	/* A collection keeps them. */
+	fake_set_var(&f, &l->var.gcphase, 1);
+	m = stats();
+	ck_assert_uint_eq(m.stack_inuse, 8 * FAKE_PAGE);
+	ck_assert_uint_eq(m.heap_idle, FAKE_PAGE);
+	/* Stacks of no span, and a list that leads into itself. */
+	cache_stack(ps[0], 0, FAKE_STRUCTS + FAKE_STRUCTS_SIZE - 64);
+	fake_load(&f);
+	expect_error(memstats_read(&f.rt, &m), ERR_FORMAT, "has no span");
+	cache_stack(ps[0], 0, FAKE_HEAP);
+	fake_word(&f, FAKE_HEAP, FAKE_HEAP);
+	fake_load(&f);
+	expect_error(memstats_read(&f.rt, &m), ERR_FORMAT, "does not end");
+}
+END_TEST
+
 /* ---- the next goal ------------------------------------------------------- */
 
 START_TEST(goal_by_percent)
@@ -427,6 +541,8 @@ int main(void)
 	tcase_add_test(tc, without_pointer_bits);
 	tcase_add_test(tc, collections);
 	tcase_add_test(tc, cached_spans);
+	tcase_add_test(tc, stale_spans);
+	tcase_add_test(tc, free_stacks);
 	tcase_add_test(tc, goal_by_percent);
 	tcase_add_test(tc, goal_by_limit);
 	tcase_add_test(tc, goal_with_caches);

@@ -175,6 +175,61 @@ START_TEST(sweep_states)
 }
 END_TEST
 
+/*
+ * A span in mid-sweep: where the sweep has got to is told by the bits. It is
+ * read by its mark bits until those have become its allocBits.
+ */
+START_TEST(torn_spans)
+{
+	static const struct {
+		uint64_t freeindex, marked, allocated, count;
+		bool same, unswept;
+	} cases[] = {
+		{ 5, 0, 0, 5, false, true },  /* begun */
+		{ 0, 1, 2, 1, false, true },  /* counted */
+		{ 0, 1, 1, 1, true, false },  /* swapped, */
+		{ 0, 0, 2, 2, false, false }, /* and with fresh marks */
+		{ 0, 0, 2, 3, false, true },  /* begun: all are dead */
+	};
+	const struct layout *l = &f.rt.layout;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		uint64_t mspan = fake_add_span(
+			&f, &(struct fake_span){
+				    .base = page(i),
+				    .class = CLASS_24,
+				    .freeindex = cases[i].freeindex,
+				    .sweepgen = FAKE_SWEEPGEN - 1,
+			    });
+
+		fake_set(&f, mspan, &l->mspan.allocCount, cases[i].count);
+		for (uint64_t k = 0; k < cases[i].marked; k++)
+			fake_mark(&f, mspan, 70 + k);
+		for (uint64_t k = 0; k < cases[i].allocated; k++)
+			fake_allocate(&f, mspan, 70 + k);
+		if (cases[i].same)
+			fake_set(&f, mspan, &l->mspan.allocBits,
+				 fake_get(&f.target,
+					  mspan + l->mspan.gcmarkBits.offset,
+					  8));
+	}
+	fake_load(&f);
+	ck_assert_uint_eq(f.rt.spans.torn, ARRAY_SIZE(cases));
+	ck_assert_uint_eq(f.rt.spans.unswept, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const struct span *s = &f.rt.spans.list.v[i];
+		const struct member *m = cases[i].unswept ? &l->mspan.gcmarkBits
+							  : &l->mspan.allocBits;
+
+		ck_assert_uint_eq(
+			s->flags,
+			SPAN_TORN | (cases[i].unswept ? SPAN_UNSWEPT : 0));
+		ck_assert_uint_eq(s->bits,
+				  fake_get(&f.target, s->mspan + m->offset, 8));
+	}
+}
+END_TEST
+
 /* The counter wraps: 2^32 - 2 is two before 0. */
 START_TEST(sweepgen_wraps)
 {
@@ -549,6 +604,7 @@ int main(void)
 	tcase_add_test(tc, order_and_state);
 	tcase_add_test(tc, many_spans);
 	tcase_add_test(tc, sweep_states);
+	tcase_add_test(tc, torn_spans);
 	tcase_add_test(tc, sweepgen_wraps);
 	tcase_add_test(tc, inline_marks_by_size);
 	tcase_add_test(tc, damaged_spans);
