@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * freeze_at PID FUNCTION: lets a process run to a function of its executable
- * and leaves it stopped there, as by SIGSTOP, before the first instruction:
+ * freeze_at PID FUNCTION [now]: lets a process run to a function of its
+ * executable and leaves it stopped there, as by SIGSTOP, before the first
+ * instruction; before that it waits for the other threads to come to rest, or
+ * does not (now: the world is not stopped there):
  *
  *	armed		the breakpoint is set
  *	frozen TID	that thread has come to it; no thread runs
@@ -28,7 +30,6 @@ enum {
 	MAX_TIDS = 1024,
 	CALLS_MAX = 16384, /* bytes of text */
 	QUIET_LOOKS = 8,
-	MAX_LOOKS = 100,
 };
 
 #if defined(__x86_64__)
@@ -207,13 +208,13 @@ static pid_t wait_hit(uint64_t addr)
 /* Stops all threads but one, and notes what signals they were getting. */
 static void stop_others(pid_t hit, int *pending)
 {
-	for (size_t i = 0; i < n_tids; i++) {
-		if (tids[i] == hit)
-			continue;
-		if (ptrace(PTRACE_INTERRUPT, tids[i], NULL, NULL) < 0)
+	for (size_t i = 0; i < n_tids; i++)
+		if (tids[i] != hit &&
+		    ptrace(PTRACE_INTERRUPT, tids[i], NULL, NULL) < 0)
 			die("PTRACE_INTERRUPT");
-		pending[i] = signal_of(wait_stop(tids[i]));
-	}
+	for (size_t i = 0; i < n_tids; i++)
+		if (tids[i] != hit)
+			pending[i] = signal_of(wait_stop(tids[i]));
 }
 
 /* Lets them go on, as they were, or for good. */
@@ -254,19 +255,16 @@ static bool read_calls(const struct proc *proc, pid_t hit,
 	return true;
 }
 
-/* Waits until no other thread has moved for a while; not for ever, for where
- * the world is not stopped somebody always moves. */
+/* Waits until no other thread has moved for a while. */
 static void settle(const struct proc *proc, pid_t hit)
 {
 	static char was[CALLS_MAX], is[CALLS_MAX];
-	int quiet = 0;
 
-	for (int i = 0; quiet < QUIET_LOOKS && i < MAX_LOOKS; i++) {
+	for (int quiet = 0; quiet < QUIET_LOOKS; usleep(10000)) {
 		bool still = read_calls(proc, hit, is);
 
 		quiet = still && !strcmp(was, is) ? quiet + 1 : 0;
 		memcpy(was, is, sizeof(is));
-		usleep(10000);
 	}
 }
 
@@ -276,14 +274,16 @@ static void settle(const struct proc *proc, pid_t hit)
  * stopped once for nothing, for what any stop does to a thread (epoll_wait
  * ends) is to be over.
  */
-static void leave_stopped(const struct proc *proc, pid_t hit)
+static void leave_stopped(const struct proc *proc, pid_t hit, bool now)
 {
 	int pending[MAX_TIDS] = {};
 
 	stop_others(hit, pending);
-	resume_others(hit, pending, PTRACE_CONT);
-	settle(proc, hit);
-	stop_others(hit, pending);
+	if (!now) {
+		resume_others(hit, pending, PTRACE_CONT);
+		settle(proc, hit);
+		stop_others(hit, pending);
+	}
 	if (ptrace(PTRACE_DETACH, hit, NULL, SIGSTOP) < 0)
 		die("PTRACE_DETACH");
 	resume_others(hit, pending, PTRACE_DETACH);
@@ -306,8 +306,8 @@ int main(int argc, char **argv)
 	uint64_t addr, word;
 	pid_t pid, hit;
 
-	if (argc != 3) {
-		fprintf(stderr, "Usage: freeze_at PID FUNCTION\n");
+	if (argc < 3 || argc > 4) {
+		fprintf(stderr, "Usage: freeze_at PID FUNCTION [now]\n");
 		return 99;
 	}
 	pid = atoi(argv[1]);
@@ -324,7 +324,7 @@ int main(int argc, char **argv)
 	fflush(stdout);
 	hit = wait_hit(addr);
 	poke(hit, addr, word);
-	leave_stopped(&proc, hit);
+	leave_stopped(&proc, hit, argc == 4);
 	while (!all_stopped(&proc))
 		usleep(1000);
 	printf("frozen %d\n", (int)hit);
