@@ -77,6 +77,7 @@ struct err *runtime_load(struct runtime *rt)
 	if (!rt->no_libunwind)
 		TRY(lib_unwinder_create(rt, &rt->lib));
 	TRY(err_wrap(span_table_load(rt), "reading the heap's spans"));
+	TRY(read_cache_init_blocks(&rt->specials, rt->target, SPECIAL_BLOCKS));
 	return err_wrap(sweep_load(rt), "reading what is to be swept");
 }
 
@@ -87,6 +88,7 @@ void runtime_unload(struct runtime *rt)
 	lib_unwinder_destroy(rt->lib);
 	rt->lib = NULL;
 	sweep_deinit(&rt->sweep);
+	read_cache_deinit(&rt->specials);
 	span_table_deinit(&rt->spans);
 	type_table_deinit(&rt->types);
 	module_table_deinit(&rt->modules);

@@ -36,8 +36,9 @@ struct runtime {
 	struct module_table modules;
 	struct type_table types;
 	struct span_table spans;
-	struct sweep sweep;	  /* of those that are not swept */
-	struct lib_unwinder *lib; /* NULL: not on this machine, or unwanted */
+	struct sweep sweep;	    /* of those that are not swept */
+	struct read_cache specials; /* small reads of what specials are */
+	struct lib_unwinder *lib;   /* NULL: not on this machine, or unwanted */
 	struct machine_table *machines; /* NULL until running.c wants them */
 };
 

@@ -6,12 +6,7 @@
 
 #include <inttypes.h>
 
-enum {
-	MAX_SPECIAL = 128, /* bytes of a special with what it is part of */
-	/* Spans whose lists are walked side by side, so that one system call
-	 * reads an element of each. */
-	BATCH = 64,
-};
+enum { MAX_SPECIAL = 128 }; /* bytes of a special with what it is part of */
 
 _Static_assert(sizeof(((struct special_list *)0)->allocated) * 8 == SPAN_SLOTS,
 	       "a bit a slot");
@@ -22,15 +17,6 @@ void special_list_deinit(struct special_list *l)
 }
 
 /* ---- reading ------------------------------------------------------------- */
-
-/* A list that is being read. */
-struct walk {
-	const struct span *span;
-	struct special_list *out;
-	uint64_t next; /* address of the special to be read; 0: the end */
-	struct list_guard guard;
-	uint8_t bytes[MAX_SPECIAL];
-};
 
 static enum special_kind kind_of(const struct layout *l, uint64_t kind)
 {
@@ -68,32 +54,28 @@ static uint32_t size_of(const struct layout *l, enum special_kind kind)
 	return l->special.struct_size;
 }
 
-/* Bytes that hold a special of any kind. */
-static uint32_t largest_size(const struct layout *l)
-{
-	uint64_t size = 0;
-
-	for (int kind = SPECIAL_OTHER; kind <= SPECIAL_CLEANUP; kind++)
-		size = max_u64(size, size_of(l, (enum special_kind)kind));
-	return (uint32_t)size;
-}
-
-/* The special in w->bytes, if this is what they are. */
-static struct err *decode(struct runtime *rt, struct walk *w)
+/* The special at addr, and the one behind it. */
+static struct err *read_special(struct runtime *rt, const struct span *span,
+				uint64_t addr, struct special *out,
+				uint64_t *next)
 {
 	const struct layout *l = &rt->layout;
-	const uint8_t *bytes = w->bytes;
+	uint8_t bytes[MAX_SPECIAL];
+	uint32_t size = l->special.struct_size;
+
+	TRY(cache_read(&rt->specials, addr, bytes, size));
 	uint64_t offset = field(&l->special.offset, bytes);
 	struct special s = {
-		.object = w->span->base + offset,
+		.object = span->base + offset,
 		.kind = kind_of(l, field(&l->special.kind, bytes)),
 	};
-
-	if (offset >= span_bytes(&rt->spans, w->span))
+	if (offset >= span_bytes(&rt->spans, span))
 		return err_new(ERR_FORMAT,
 			       "a special of span %#" PRIx64 " lies outside it",
-			       (uint64_t)w->span->base);
-	s.slot = (uint32_t)(offset / span_elemsize(&rt->spans, w->span));
+			       (uint64_t)span->base);
+	s.slot = (uint32_t)(offset / span_elemsize(&rt->spans, span));
+	TRY(cache_read(&rt->specials, addr + size, bytes + size,
+		       size_of(l, s.kind) - size));
 	switch (s.kind) {
 	case SPECIAL_FINALIZER:
 		s.fn = field(&l->specialfinalizer.fn, bytes);
@@ -112,122 +94,45 @@ static struct err *decode(struct runtime *rt, struct walk *w)
 	case SPECIAL_OTHER:
 		break;
 	}
-	w->next = field(&l->special.next, bytes);
-	return vec_push(&w->out->list, s);
-}
-
-/* Reads the next special by itself: behind it there may be nothing mapped. */
-static struct err *read_alone(struct runtime *rt, struct walk *w)
-{
-	const struct layout *l = &rt->layout;
-	uint32_t size = l->special.struct_size;
-
-	TRY(rt_read(rt, w->next, w->bytes, size));
-	size = size_of(l, kind_of(l, field(&l->special.kind, w->bytes)));
-	return rt_read(rt, w->next, w->bytes, size);
-}
-
-/* Reads one special of each of the lists; *left says how many go on. */
-static struct err *step(struct runtime *rt, struct walk *walks, size_t n,
-			size_t *left)
-{
-	struct read_range ranges[BATCH];
-	struct walk *at[BATCH];
-	size_t count = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		struct walk *w = &walks[i];
-
-		if (!w->next)
-			continue;
-		if (list_circles(&w->guard, w->next))
-			return err_new(ERR_FORMAT,
-				       "the specials of span %#" PRIx64
-				       " do not end",
-				       (uint64_t)w->span->base);
-		at[count] = w;
-		ranges[count++] = (struct read_range){
-			.addr = w->next,
-			.len = largest_size(&rt->layout),
-			.buf = w->bytes,
-		};
-	}
-	*left = count;
-	if (count)
-		target_read_many(rt->target, ranges, count);
-	for (size_t i = 0; i < count; i++) {
-		if (!ranges[i].ok)
-			TRY(read_alone(rt, at[i]));
-		TRY(decode(rt, at[i]));
-	}
+	*next = field(&l->special.next, bytes);
+	*out = s;
 	return NULL;
 }
 
-/* Reads the lists of up to BATCH spans. */
-static struct err *read_lists(struct runtime *rt, struct walk *walks, size_t n)
+/* A struct that a special is the beginning of is larger, and not by far. */
+static struct err *check_sizes(const struct layout *l)
 {
-	const struct layout *l = &rt->layout;
-	size_t left;
+	for (int kind = SPECIAL_OTHER; kind <= SPECIAL_CLEANUP; kind++) {
+		uint32_t size = size_of(l, (enum special_kind)kind);
 
-	if (largest_size(l) > MAX_SPECIAL)
-		return err_new(ERR_FORMAT, "a special has %u bytes",
-			       largest_size(l));
-	for (size_t i = 0; i < n; i++) {
-		struct walk *w = &walks[i];
-
-		w->out->list.len = 0;
-		w->guard = (struct list_guard){};
-		TRY(rt_field(rt, w->span->mspan, &l->mspan.specials, &w->next));
+		if (size &&
+		    (size < l->special.struct_size || size > MAX_SPECIAL))
+			return err_new(ERR_FORMAT, "a special has %u bytes",
+				       size);
 	}
-	do
-		TRY(step(rt, walks, n, &left));
-	while (left);
-	for (size_t i = 0; i < n; i++)
-		if (walks[i].span->flags & SPAN_UNSWEPT)
-			TRY(sweep_specials(rt, walks[i].span, walks[i].out));
 	return NULL;
 }
 
 struct err *special_list_read(struct runtime *rt, const struct span *s,
 			      struct special_list *out)
 {
-	struct walk w = { .span = s, .out = out };
+	struct list_guard guard = {};
+	struct special special;
+	uint64_t addr;
 
-	return read_lists(rt, &w, 1);
-}
-
-/* ---- all spans ----------------------------------------------------------- */
-
-struct batch {
-	struct walk walks[BATCH];
-	struct special_list lists[BATCH];
-	size_t n;
-};
-
-static void batch_destroy(struct batch **b)
-{
-	if (!*b)
-		return;
-	for (size_t i = 0; i < BATCH; i++)
-		special_list_deinit(&(*b)->lists[i]);
-	free(*b);
-}
-
-/* Takes the next spans that are wanted, from *next on. */
-static void fill(struct batch *b, const struct span_table *t, uint8_t flags,
-		 size_t *next)
-{
-	b->n = 0;
-	for (; *next < t->list.len && b->n < BATCH; ++*next) {
-		const struct span *s = &t->list.v[*next];
-
-		if (!(s->flags & SPAN_SPECIALS) ||
-		    (flags && !(s->flags & flags)))
-			continue;
-		b->walks[b->n].span = s;
-		b->walks[b->n].out = &b->lists[b->n];
-		b->n++;
+	out->list.len = 0;
+	TRY(check_sizes(&rt->layout));
+	TRY(rt_field(rt, s->mspan, &rt->layout.mspan.specials, &addr));
+	while (addr) {
+		if (list_circles(&guard, addr))
+			return err_new(ERR_FORMAT,
+				       "the specials of span %#" PRIx64
+				       " do not end",
+				       (uint64_t)s->base);
+		TRY(read_special(rt, s, addr, &special, &addr));
+		TRY(vec_push(&out->list, special));
 	}
+	return s->flags & SPAN_UNSWEPT ? sweep_specials(rt, s, out) : NULL;
 }
 
 struct err *
@@ -236,22 +141,27 @@ special_each_span(struct runtime *rt, uint8_t flags,
 				    const struct special_list *, void *arg),
 		  void *arg)
 {
-	cleanup(batch_destroy) struct batch *b = calloc(1, sizeof(*b));
-	size_t next = 0;
+	cleanup(special_list_deinit) struct special_list l = {};
 
-	if (!b)
-		return &err_nomem;
-	for (;;) {
-		fill(b, &rt->spans, flags, &next);
-		if (!b->n)
-			return NULL;
-		TRY(read_lists(rt, b->walks, b->n));
-		for (size_t i = 0; i < b->n; i++)
-			TRY(fn(rt, b->walks[i].span, &b->lists[i], arg));
+	for (size_t i = 0; i < rt->spans.list.len; i++) {
+		const struct span *s = &rt->spans.list.v[i];
+
+		if (!(s->flags & SPAN_SPECIALS) ||
+		    (flags && !(s->flags & flags)))
+			continue;
+		TRY(special_list_read(rt, s, &l));
+		TRY(fn(rt, s, &l, arg));
 	}
+	return NULL;
 }
 
 /* ---- finalizers and samples ---------------------------------------------- */
+
+struct err *special_funcval(struct runtime *rt, uint64_t fn, uint64_t *pc)
+{
+	return cache_read_uint(&rt->specials, fn + rt->layout.funcval.fn.offset,
+			       rt->arch->ptr_size, pc);
+}
 
 struct finalizer_sink {
 	struct err *(*fn)(void *, const struct finalizer *);
@@ -270,7 +180,7 @@ static struct err *tell_finalizers(struct runtime *rt, const struct span *span,
 
 		if (s->kind != SPECIAL_FINALIZER || s->freed)
 			continue;
-		TRY(rt_field(rt, f.fn, &rt->layout.funcval.fn, &f.pc));
+		TRY(special_funcval(rt, f.fn, &f.pc));
 		TRY(sink->fn(sink->arg, &f));
 	}
 	return NULL;

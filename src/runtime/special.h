@@ -28,6 +28,10 @@ struct alloc_sample {
 	uint64_t bucket; /* address of its memory profile bucket */
 };
 
+/* Blocks of the cache that specials are read through: of 32 MiB, which is some
+ * 700,000 of them; as much of it is used as there is of them. */
+enum { SPECIAL_BLOCKS = 8192 };
+
 enum special_kind {
 	SPECIAL_OTHER, /* nothing that a dump shows, or its sweep changes */
 	SPECIAL_FINALIZER,
@@ -72,6 +76,10 @@ special_each_span(struct runtime *rt, uint8_t flags,
 		  struct err *(*fn)(struct runtime *, const struct span *,
 				    const struct special_list *, void *arg),
 		  void *arg) must_check;
+
+/* The code of a closure that a special has. */
+struct err *special_funcval(struct runtime *rt, uint64_t fn,
+			    uint64_t *pc) must_check;
 
 /* Finalizers that are set, in the order of the spans. */
 struct err *finalizer_each(struct runtime *rt,

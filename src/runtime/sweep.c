@@ -82,7 +82,7 @@ static bool cleanups_are_queued(const struct layout *l)
 /* Follows runtime/mfinal.go:queuefinalizer. */
 static struct err *enqueue(struct runtime *rt, struct finalizer f)
 {
-	TRY(rt_field(rt, f.fn, &rt->layout.funcval.fn, &f.pc));
+	TRY(special_funcval(rt, f.fn, &f.pc));
 	return vec_push(&rt->sweep.queue, f);
 }
 

@@ -10,17 +10,24 @@
 
 struct err *read_cache_init(struct read_cache *c, struct target *target)
 {
+	return read_cache_init_blocks(c, target, READ_CACHE_BLOCKS);
+}
+
+struct err *read_cache_init_blocks(struct read_cache *c, struct target *target,
+				   size_t blocks)
+{
 	cleanup_free uint64_t *tags = NULL;
 	uint8_t *data;
 
-	tags = malloc(READ_CACHE_BLOCKS * sizeof(*tags));
-	data = malloc((size_t)READ_CACHE_BLOCKS * READ_CACHE_BLOCK);
+	tags = malloc(blocks * sizeof(*tags));
+	data = malloc(blocks * READ_CACHE_BLOCK);
 	if (!tags || !data) {
 		free(data);
 		return &err_nomem;
 	}
 	*c = (struct read_cache){
 		.target = target,
+		.blocks = blocks,
 		.tags = steal(&tags),
 		.data = data,
 	};
@@ -37,7 +44,7 @@ void read_cache_deinit(struct read_cache *c)
 
 void read_cache_reset(struct read_cache *c)
 {
-	for (size_t i = 0; i < READ_CACHE_BLOCKS; i++)
+	for (size_t i = 0; i < c->blocks; i++)
 		c->tags[i] = READ_CACHE_EMPTY;
 }
 
@@ -47,7 +54,7 @@ void read_cache_reset(struct read_cache *c)
  */
 static const uint8_t *get_block(struct read_cache *c, uint64_t addr)
 {
-	size_t i = addr / READ_CACHE_BLOCK % READ_CACHE_BLOCKS;
+	size_t i = addr / READ_CACHE_BLOCK % c->blocks;
 	uint8_t *block = c->data + i * READ_CACHE_BLOCK;
 
 	if (c->tags[i] == addr)

@@ -2,7 +2,9 @@
 /*
  * Small reads through a cache of blocks: the runtime's lists (specials,
  * buckets, types, itabs, names) are thousands of reads of a few bytes each.
- * A direct-mapped cache of READ_CACHE_BLOCKS blocks of READ_CACHE_BLOCK bytes.
+ * A direct-mapped cache of blocks of READ_CACHE_BLOCK bytes, READ_CACHE_BLOCKS
+ * of them unless more are asked for. Those that are never filled take no
+ * memory.
  *
  * Valid while the target stays stopped; read_cache_reset() after every stop.
  * Not for sharing between threads.
@@ -19,6 +21,7 @@ enum {
 
 struct read_cache {
 	struct target *target;
+	size_t blocks;
 	uint64_t *tags; /* address of each block, or READ_CACHE_EMPTY */
 	uint8_t *data;
 };
@@ -26,6 +29,9 @@ struct read_cache {
 /* target is borrowed, and outlives the cache. */
 struct err *read_cache_init(struct read_cache *c,
 			    struct target *target) must_check;
+/* The same with another number of blocks. */
+struct err *read_cache_init_blocks(struct read_cache *c, struct target *target,
+				   size_t blocks) must_check;
 void read_cache_deinit(struct read_cache *c);
 void read_cache_reset(struct read_cache *c);
 
