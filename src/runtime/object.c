@@ -194,6 +194,20 @@ static struct err *read_contents(struct object_reader *r)
 	return NULL;
 }
 
+/* What an object that is just being allocated begins with: nothing. */
+static void clear_allocating(struct object_reader *r)
+{
+	for (size_t i = 0; i < r->batch.count; i++) {
+		const struct span_objects *o = &r->batch.spans[i];
+
+		if (!o->allocating || !o->contents)
+			continue;
+		size_t at = (size_t)(o->contents - r->contents);
+		memset(r->contents + at + (o->allocating - 1) * o->elemsize, 0,
+		       o->elemsize);
+	}
+}
+
 /* An object as large as its span may end before it: user arenas. */
 static struct err *object_size(struct object_reader *r, const struct span *s,
 			       uint64_t *out)
@@ -233,6 +247,7 @@ static struct err *read_spans(struct object_reader *r,
 	/* Headers and pointer bits lie in the spans themselves. */
 	if (r->wants.contents || r->wants.pointers)
 		TRY(read_contents(r));
+	clear_allocating(r);
 	if (!r->wants.pointers)
 		return NULL;
 	return pointer_reader_spans(r->pointers, b, r->bitmap);
@@ -256,6 +271,7 @@ static struct err *read_piece(struct object_reader *r,
 		.nelems = 1,
 		.allocated = r->allocated[0],
 		.allocated_count = b->allocated,
+		.allocating = find_allocating(r, s, 0),
 	};
 	b->last = window->offset + window->len == span_bytes(&r->rt->spans, s);
 	left = b->size > window->offset ? b->size - window->offset : 0;
@@ -263,15 +279,19 @@ static struct err *read_piece(struct object_reader *r,
 	if (!b->allocated || !b->len)
 		return NULL;
 	if (window->kind == WINDOW_POINTERS) {
-		if (!r->wants.pointers)
+		if (!r->wants.pointers || b->spans[0].allocating)
 			return NULL;
 		return pointer_reader_piece(r->pointers, b, r->bitmap);
 	}
 	if (!r->wants.contents)
 		return NULL;
-	if (r->wants.pointers_of_pieces)
+	if (r->wants.pointers_of_pieces && !b->spans[0].allocating)
 		TRY(pointer_reader_piece(r->pointers, b, r->bitmap));
 	b->piece = r->contents;
+	if (b->spans[0].allocating) {
+		memset(r->contents, 0, b->len);
+		return NULL;
+	}
 	struct read_range range = { s->base + window->offset, b->len,
 				    r->contents, false };
 	target_read_many(r->rt->target, &range, 1);

@@ -67,8 +67,8 @@ struct span_objects {
 	/* A bit a word of the span's memory; only those of allocated slots
 	 * mean something. NULL: no pointers. */
 	const uint64_t *pointers;
-	/* 1 + the slot that is just being allocated; 0: none. Its contents may
-	 * be an older object's, and it has no pointers yet. */
+	/* 1 + the slot that is just being allocated; 0: none. What is there may
+	 * be an older object's: it has no pointers, and its contents are 0. */
 	uint32_t allocating;
 	bool headers; /* the first word of a slot is the address of its type */
 };

@@ -169,18 +169,51 @@ static struct err *check_geometry(const struct span_table *t,
 	return NULL;
 }
 
-/*
- * Whether a thread is in the midst of allocating the slot below freeindex: it
- * publishes an object by freeIndexForScan; while a collection marks, from
- * Go 1.25 on, by a mark bit instead (runtime/malloc.go:publicationBarrier).
- */
-static bool is_allocating(const struct runtime *rt, const uint8_t *bytes)
+/* The mark bit of a slot, while a collection marks. */
+static struct err *is_marked(struct runtime *rt, const struct span *s,
+			     const uint8_t *bytes, uint32_t slot, bool *out)
 {
 	const struct layout *l = &rt->layout;
+	uint64_t bits = field(&l->mspan.gcmarkBits, bytes), byte;
 
-	return !rt->spans.marking && l->mspan.freeIndexForScan.present &&
-	       field(&l->mspan.freeIndexForScan, bytes) <
-		       field(&l->mspan.freeindex, bytes);
+	if (s->flags & SPAN_INLINE_MARKS)
+		bits = s->base + span_bytes(&rt->spans, s) -
+		       l->spanInlineMarkBits.struct_size +
+		       l->spanInlineMarkBits.marks.offset;
+	TRY(cache_read_uint(&rt->cache, bits + slot / 8, 1, &byte));
+	*out = byte >> (slot % 8) & 1;
+	return NULL;
+}
+
+/*
+ * Whether a thread may be in the midst of allocating the slot below freeindex.
+ * It publishes an object by freeIndexForScan; while a collection marks, by the
+ * mark bit: from Go 1.25 on by that alone, so that freeIndexForScan lags, even
+ * in spans that are full by now. Only those matter from which a P allocates,
+ * and large ones. Those with pointers get their type last, long after.
+ * Follows runtime/malloc.go:mallocgcSmallScanNoHeader, mallocgcLarge.
+ */
+static struct err *is_allocating(struct runtime *rt, const struct span *s,
+				 const uint8_t *bytes, bool *out)
+{
+	const struct layout *l = &rt->layout;
+	uint32_t sweepgen = (uint32_t)field(&l->mspan.sweepgen, bytes);
+	bool marked, large = !span_sizeclass(s);
+
+	*out = false;
+	if (s->flags & (SPAN_UNSWEPT | SPAN_TORN) || !s->freeindex)
+		return NULL;
+	*out = large && !span_noscan(s) && l->mspan.largeType.present &&
+	       !field(&l->mspan.largeType, bytes);
+	if (*out || !l->mspan.freeIndexForScan.present ||
+	    field(&l->mspan.freeIndexForScan, bytes) >= s->freeindex)
+		return NULL;
+	*out = large || sweepgen == rt->spans.sweepgen + 3;
+	if (!*out || !rt->spans.marking)
+		return NULL;
+	TRY(is_marked(rt, s, bytes, s->freeindex - 1u, &marked));
+	*out = !marked;
+	return NULL;
 }
 
 static uint64_t count_bits(const uint8_t *bits, size_t n)
@@ -245,6 +278,7 @@ static struct err *add_span(struct runtime *rt, uint64_t addr,
 	uint64_t base = field(&l->mspan.startAddr, bytes), bits;
 	uint64_t npages = field(&l->mspan.npages, bytes);
 	uint8_t flags;
+	bool allocating;
 
 	if (field(&l->mspan.state, bytes) !=
 	    (uint64_t)l->konst.mSpanInUse.value)
@@ -256,8 +290,6 @@ static struct err *add_span(struct runtime *rt, uint64_t addr,
 		flags |= SPAN_USER_ARENA;
 	if (has_inline_marks(l, elemsize))
 		flags |= SPAN_INLINE_MARKS;
-	if (!(flags & (SPAN_UNSWEPT | SPAN_TORN)) && is_allocating(rt, bytes))
-		flags |= SPAN_ALLOCATING;
 	bits = field(flags & SPAN_UNSWEPT ? &l->mspan.gcmarkBits
 					  : &l->mspan.allocBits,
 		     bytes);
@@ -279,6 +311,9 @@ static struct err *add_span(struct runtime *rt, uint64_t addr,
 	TRY(check_geometry(t, &s, addr, nelems, elemsize));
 	if (flags & SPAN_TORN)
 		TRY(settle_torn(rt, &s, bytes));
+	TRY(is_allocating(rt, &s, bytes, &allocating));
+	if (allocating)
+		s.flags |= SPAN_ALLOCATING;
 	t->bytes += span_bytes(t, &s);
 	return vec_push(&t->list, s);
 }

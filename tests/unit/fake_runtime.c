@@ -149,6 +149,8 @@ uint64_t fake_add_span(struct fake_runtime *f, const struct fake_span *s)
 		 s->sweepgen ? s->sweepgen : FAKE_SWEEPGEN);
 	fake_set(f, mspan, &l->mspan.spanclass,
 		 (uint64_t)s->class << 1 | s->noscan);
+	if (!s->class && !s->noscan && l->mspan.largeType.present)
+		fake_set(f, mspan, &l->mspan.largeType, fake_add_type(f, 1, 0));
 	fake_set(f, mspan, &l->mspan.state, !s->free);
 	if (!s->unmapped)
 		fake_map(&f->target, s->base, npages * FAKE_PAGE);

@@ -156,33 +156,91 @@ START_TEST(bits_before_inline_marks)
 }
 END_TEST
 
-/* A slot that is just being allocated is an object without pointers; one that
- * was allocated before the last sweep is not meant. */
+/* A span whose slot 4 may be in the midst of its allocation: freeIndexForScan
+ * says so. */
+static uint64_t add_allocating(uint64_t at, uint32_t sweepgen,
+			       uint64_t bits_end)
+{
+	uint64_t mspan = fake_add_span(&f, &(struct fake_span){
+						   .base = page(at),
+						   .class = CLASS_48,
+						   .freeindex = 5,
+						   .allocating = 1,
+						   .sweepgen = sweepgen,
+					   });
+
+	put_span_bits(page(at), 1, bits_end);
+	fake_word(&f, page(at) + 3 * 48, 1);
+	fake_word(&f, page(at) + 4 * 48, 1);
+	return mspan;
+}
+
+/* Slot 4 is without pointers, and 0; slot 3 is whole. */
+static void expect_allocating(const struct span_objects *o)
+{
+	for (uint64_t i = 0; i < 5 * 48 / 8; i++)
+		ck_assert_uint_eq(bit(o->pointers, i),
+				  i < 4 * 48 / 8 && pattern(i));
+	ck_assert_uint_eq(load_le(o->contents + 3 * 48, 8), 1);
+	ck_assert_uint_eq(load_le(o->contents + 4 * 48, 8), 0);
+	ck_assert_uint_eq(o->allocated_count, 5);
+}
+
+static void expect_whole(const struct span_objects *o)
+{
+	expect_pattern(o);
+	ck_assert_uint_eq(load_le(o->contents + 4 * 48, 8), 1);
+}
+
+/* Only where a P allocates; nor is an object meant that the last sweep left. */
 START_TEST(slots_being_allocated)
 {
 	struct object_window w;
 
-	for (uint64_t i = 0; i < 2; i++) {
-		uint64_t mspan =
-			fake_add_span(&f, &(struct fake_span){
-						  .base = page(i),
-						  .class = CLASS_48,
-						  .freeindex = 5,
-						  .allocating = 1,
-					  });
-
-		put_span_bits(page(i), 1, FAKE_PAGE);
-		if (i)
-			fake_allocate(&f, mspan, 4);
-	}
+	add_allocating(0, FAKE_SWEEPGEN + 3, FAKE_PAGE);
+	fake_allocate(&f, add_allocating(1, FAKE_SWEEPGEN + 3, FAKE_PAGE), 4);
+	add_allocating(2, FAKE_SWEEPGEN, FAKE_PAGE);
 	struct object_walk walk = start();
 	const struct object_batch *b = next(&walk, &w);
-	for (uint64_t i = 0; i < 5 * 48 / 8; i++)
-		ck_assert_uint_eq(bit(b->spans[0].pointers, i),
-				  i < 4 * 48 / 8 && pattern(i));
-	expect_pattern(&b->spans[1]);
-	ck_assert_uint_eq(b->spans[0].allocated_count, 5);
+	expect_allocating(&b->spans[0]);
+	expect_whole(&b->spans[1]);
+	expect_whole(&b->spans[2]);
 	ck_assert_uint_eq(b->untyped, 0);
+}
+END_TEST
+
+/* While a collection marks, what is marked has been allocated. */
+START_TEST(slots_being_allocated_while_marking)
+{
+	struct object_window w;
+
+	fake_word(&f, f.rt.layout.var.gcphase.addr, 1);
+	add_allocating(0, FAKE_SWEEPGEN + 3, FAKE_PAGE);
+	fake_mark(&f, add_allocating(1, FAKE_SWEEPGEN + 3, FAKE_PAGE), 4);
+	struct object_walk walk = start();
+	const struct object_batch *b = next(&walk, &w);
+	expect_allocating(&b->spans[0]);
+	expect_whole(&b->spans[1]);
+}
+END_TEST
+
+START_TEST(inline_marks_of_slots_being_allocated)
+{
+	struct object_window w;
+	uint64_t size, at;
+
+	restart(FAKE_GO126);
+	size = f.rt.layout.spanInlineMarkBits.struct_size;
+	at = FAKE_PAGE - size + f.rt.layout.spanInlineMarkBits.marks.offset;
+	fake_word(&f, f.rt.layout.var.gcphase.addr, 1);
+	fake_mark(&f, add_allocating(0, FAKE_SWEEPGEN + 3, FAKE_PAGE - size),
+		  4);
+	add_allocating(1, FAKE_SWEEPGEN + 3, FAKE_PAGE - size);
+	*fake_at(&f.target, page(1) + at, 1) = 1 << 4;
+	struct object_walk walk = start();
+	const struct object_batch *b = next(&walk, &w);
+	expect_allocating(&b->spans[0]);
+	expect_whole(&b->spans[1]);
 }
 END_TEST
 
@@ -330,13 +388,15 @@ START_TEST(large_objects_without_type)
 {
 	struct object_window w;
 
-	add(0, CLASS_LARGE, 5, 1);
+	set_large_type(add(0, CLASS_LARGE, 5, 1), 0);
+	fake_word(&f, page(0) + 16, 1);
 	set_large_type(add(5, CLASS_LARGE, 2, 1), 0x1000);
 	set_large_type(add(7, CLASS_LARGE, 2, 1), fake_add_type(&f, 2, 2));
 	add(9, CLASS_LARGE, 2, 1);
 	struct object_walk walk = start();
 	const struct object_batch *b = next(&walk, &w);
 	expect_tiles(&b->spans[0], 0, 0, 1, 0);
+	ck_assert_uint_eq(load_le(b->spans[0].contents + 16, 8), 0);
 	expect_tiles(&b->spans[1], 0, 0, 1, 0);
 	expect_tiles(&b->spans[2], 0, 0, 2, 2);
 	ck_assert_uint_eq(b->untyped, 1);
@@ -480,6 +540,8 @@ int main(void)
 	tcase_add_test(tc, bits_in_the_span);
 	tcase_add_test(tc, bits_before_inline_marks);
 	tcase_add_test(tc, slots_being_allocated);
+	tcase_add_test(tc, slots_being_allocated_while_marking);
+	tcase_add_test(tc, inline_marks_of_slots_being_allocated);
 	tcase_add_test(tc, spans_without_pointers);
 	tcase_add_test(tc, headers);
 	tcase_add_test(tc, headers_of_many_spans);
