@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "hdcheck/compare_text.h"
 #include "hdcheck/json.h"
+#include "hdcheck/objects.h"
 #include "hdcheck/stacks.h"
 
 #include <argp.h>
@@ -32,6 +33,7 @@ static const char doc[] =
 enum {
 	KEY_JSON = 256,
 	KEY_STACKS,
+	KEY_OBJECTS,
 	KEY_STRICT,
 	KEY_COUNTERS,
 	KEY_MAX_PROBLEMS,
@@ -46,6 +48,8 @@ static const struct argp_option options[] = {
 	{ "json", KEY_JSON, NULL, 0, "Write all results as JSON" },
 	{ "stacks", KEY_STACKS, NULL, 0,
 	  "Show the frames of each goroutine instead of the summary" },
+	{ "objects", KEY_OBJECTS, NULL, 0,
+	  "List the objects instead: address, size, offsets of pointers" },
 	{ "strict", KEY_STRICT, NULL, 0,
 	  "Refuse pointers into the heap that lead to no object" },
 	{ "counters", KEY_COUNTERS, NULL, 0,
@@ -64,7 +68,7 @@ static const struct argp_option options[] = {
 
 struct arguments {
 	struct verify_options verify;
-	bool quiet, json, stacks, compare, list_rules;
+	bool quiet, json, stacks, objects, compare, list_rules;
 	rule_set ignore;
 	const char *exe;
 	const char *files[2];
@@ -107,6 +111,9 @@ static void check_arguments(const struct arguments *a, struct argp_state *state)
 		argp_error(state, "--exe and --ignore are for --compare");
 	if (a->stacks && (a->compare || a->quiet))
 		argp_error(state, "--stacks is not for --compare or --quiet");
+	if (a->objects && (a->compare || a->quiet || a->stacks || a->json))
+		argp_error(state, "--objects is not for --compare, --quiet, "
+				  "--stacks or --json");
 	if (a->compare && (a->verify.strict || a->verify.counters))
 		argp_error(state, "--strict and --counters are not for "
 				  "--compare");
@@ -129,6 +136,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case KEY_STACKS:
 		a->stacks = true;
+		break;
+	case KEY_OBJECTS:
+		a->objects = true;
 		break;
 	case KEY_STRICT:
 		a->verify.strict = true;
@@ -190,23 +200,25 @@ static void print_verdict(const struct arguments *a, const char *name,
 		fprintf(out, "%s: %s problem%s\n", name,
 			number_format(v->problems.count, n),
 			v->problems.count == 1 ? "" : "s");
-	else if (!a->quiet && !a->stacks)
+	else if (!a->quiet && !a->stacks && !a->objects)
 		fputs("no problems\n", out);
 	print_problems(&v->problems, out);
 }
 
-/* With --stacks, standard output is for the stacks alone. */
+/* With --stacks or --objects, standard output is for those alone. */
 static struct err *print_text(const struct arguments *a,
 			      const struct dump_file *f,
 			      const struct verdict *v)
 {
 	if (a->stacks) {
 		TRY(stacks_print(f, stdout));
+	} else if (a->objects) {
+		TRY(objects_print(f, stdout));
 	} else if (!a->quiet) {
 		summary_print(&v->summary, f->name, stdout);
 		fputc('\n', stdout);
 	}
-	print_verdict(a, f->name, v, a->stacks ? stderr : stdout);
+	print_verdict(a, f->name, v, a->stacks || a->objects ? stderr : stdout);
 	return NULL;
 }
 

@@ -201,6 +201,7 @@ static void add_pointers(struct builder *b, const struct pointer_counts *p)
 	set_int(b, o, "objects", p->objects);
 	set_int(b, o, "stacks", p->stacks);
 	set_int(b, o, "dangling", p->dangling);
+	set_int(b, o, "guessed", p->guessed);
 }
 
 struct stack_builder {

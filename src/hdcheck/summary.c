@@ -272,5 +272,6 @@ void summary_print(const struct summary *s, const char *name, FILE *out)
 		print_number(out, "to objects", s->pointers.objects);
 		print_number(out, "to stack frames", s->pointers.stacks);
 		print_number(out, "to nothing", s->pointers.dangling);
+		print_number(out, "guessed, to nothing", s->pointers.guessed);
 	}
 }

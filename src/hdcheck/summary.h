@@ -28,6 +28,7 @@ struct pointer_counts {
 	uint64_t objects;  /* lead into an object */
 	uint64_t stacks;   /* into the frames of a goroutine */
 	uint64_t dangling; /* into neither */
+	uint64_t guessed;  /* into neither, of a conservative frame */
 };
 
 struct summary {

@@ -4,6 +4,8 @@
  */
 #include "hdcheck/verifier.h"
 
+#include <string.h>
+
 /* Whether addr lies in the frames of a goroutine. */
 static bool in_stack(const struct verifier *v, uint64_t addr)
 {
@@ -20,14 +22,48 @@ static bool in_stack(const struct verifier *v, uint64_t addr)
 	return low && addr < v->stacks.v[low - 1].end;
 }
 
+/* The goroutine whose frames are being read. */
+struct frames {
+	uint64_t status;
+	bool preempted; /* the frame before was asyncPreempt's */
+};
+
+/* runtime/runtime2.go:_Grunning */
+enum { STATUS_RUNNING = 2 };
+
+/*
+ * Whether the frame is at no safe point, so that what is a pointer in it is
+ * guessed: where a running goroutine is, and where one was preempted, with the
+ * registers that asyncPreempt saved. Follows runtime/mgcmark.go:
+ * scanframeworker.
+ */
+static bool is_conservative(struct frames *s,
+			    const struct stack_frame_record *f)
+{
+	static const char name[] = "runtime.asyncPreempt";
+	bool after = s->preempted;
+
+	s->preempted = f->function.size >= strlen(name) &&
+		       !memcmp(f->function.data, name, strlen(name));
+	return after || s->preempted ||
+	       (s->status == STATUS_RUNNING && !f->depth);
+}
+
 static struct err *dangling(struct verifier *v, const struct record *r,
 			    uint64_t base, uint64_t offset, uint64_t value)
 {
+	struct bytes in = { NULL, 0 };
+
+	if (r->kind == RECORD_STACK_FRAME)
+		in = r->frame.function;
 	v->summary.pointers.dangling++;
 	if (v->options->strict)
 		EXPECT(v, r, false,
-		       "%#llx: the pointer at %llu, %#llx, leads to nothing",
-		       (ull)base, (ull)offset, (ull)value);
+		       "%#llx%s%.*s: the pointer at %llu, %#llx, leads to "
+		       "nothing",
+		       (ull)base, in.size ? " of " : "",
+		       (int)min_u64(in.size, 80), (const char *)in.data,
+		       (ull)offset, (ull)value);
 	return NULL;
 }
 
@@ -40,7 +76,7 @@ static uint64_t load_pointer(const struct verifier *v, const uint8_t *p)
 
 static struct err *follow(struct verifier *v, const struct record *r,
 			  uint64_t base, const struct bytes *contents,
-			  struct field_list fields)
+			  struct field_list fields, bool exact)
 {
 	const struct object_index *ix = &v->objects;
 	struct field f;
@@ -57,23 +93,29 @@ static struct err *follow(struct verifier *v, const struct record *r,
 			v->summary.pointers.objects++;
 		else if (in_stack(v, value))
 			v->summary.pointers.stacks++;
-		else
+		else if (exact)
 			TRY(dangling(v, r, base, f.offset, value));
+		else
+			v->summary.pointers.guessed++;
 	}
 	return NULL;
 }
 
-static struct err *follow_record(struct verifier *v, const struct record *r)
+static struct err *follow_record(struct verifier *v, const struct record *r,
+				 struct frames *s)
 {
 	switch (r->kind) {
 	case RECORD_OBJECT:
 	case RECORD_DATA:
 	case RECORD_BSS:
 		return follow(v, r, r->memory.addr, &r->memory.contents,
-			      r->memory.fields);
+			      r->memory.fields, true);
+	case RECORD_GOROUTINE:
+		*s = (struct frames){ .status = r->goroutine.status };
+		return NULL;
 	case RECORD_STACK_FRAME:
 		return follow(v, r, r->frame.sp, &r->frame.contents,
-			      r->frame.fields);
+			      r->frame.fields, !is_conservative(s, &r->frame));
 	default:
 		return NULL;
 	}
@@ -81,6 +123,7 @@ static struct err *follow_record(struct verifier *v, const struct record *r)
 
 struct err *check_pointers(struct verifier *v, const struct dump_file *f)
 {
+	struct frames frames = { 0 };
 	struct reader reader;
 	struct record r;
 	bool more;
@@ -90,7 +133,7 @@ struct err *check_pointers(struct verifier *v, const struct dump_file *f)
 		TRY(reader_next(&reader, &r, &more));
 		if (!more)
 			break;
-		TRY(follow_record(v, &r));
+		TRY(follow_record(v, &r, &frames));
 	}
 	v->summary.have_pointers = true;
 	return NULL;

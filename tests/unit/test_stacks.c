@@ -4,6 +4,7 @@
 #include "dump_encoder.h"
 #include "expect.h"
 #include "hdcheck/json.h"
+#include "hdcheck/objects.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -114,6 +115,35 @@ START_TEST(test_truncated)
 		longest = len;
 	}
 	ck_assert_uint_eq(longest, strlen(sample_text));
+}
+END_TEST
+
+/* The objects, up to where the dump ends. */
+START_TEST(test_objects)
+{
+	static const char all[] = "0xc000000000 48 0 8\n"
+				  "0xc000000030 48 0 8\n"
+				  "0xc000002000 16\n"
+				  "0xc000004000 640 8\n"
+				  "0xc000006000 24576\n";
+	cleanup_encoder struct encoder e = { 0 };
+	struct sample_dump d;
+
+	sample_init(&d);
+	sample_encode(&d, &e);
+	for (size_t size = 0; size <= e.len; size += size < 300 ? 1 : 97) {
+		cleanup_free char *text = NULL;
+		size_t text_size = 0;
+		FILE *out = open_memstream(&text, &text_size);
+		struct dump_file f;
+
+		ck_assert_ptr_nonnull(out);
+		dump_file_init(&f, "test", e.v, size);
+		expect_ok(objects_print(&f, out));
+		ck_assert_int_eq(fclose(out), 0);
+		ck_assert_int_eq(strncmp(text, all, text_size), 0);
+		ck_assert(size < e.len - 1000 || text_size == strlen(all));
+	}
 }
 END_TEST
 
@@ -234,6 +264,7 @@ int main(void)
 	tcase_add_test(tcase, test_at_entry);
 	tcase_add_test(tcase, test_stray_frames);
 	tcase_add_test(tcase, test_truncated);
+	tcase_add_test(tcase, test_objects);
 	tcase_add_test(tcase, test_json);
 	tcase_add_test(tcase, test_visitor_fails);
 	suite_add_tcase(suite, tcase);

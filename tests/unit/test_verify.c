@@ -177,6 +177,44 @@ START_TEST(test_dangling)
 }
 END_TEST
 
+/* Expects so many pointers to nothing, and of those so many guessed ones. */
+static void expect_dangling(const struct sample_dump *d, uint64_t exact,
+			    uint64_t guessed)
+{
+	cleanup_encoder struct encoder e = { 0 };
+	cleanup_verdict struct verdict v = { 0 };
+
+	sample_encode(d, &e);
+	verify_encoded(&e, &strict, &v);
+	ck_assert_uint_eq(v.summary.pointers.dangling, exact);
+	ck_assert_uint_eq(v.summary.pointers.guessed, guessed);
+	ck_assert_uint_eq(v.problems.count, exact);
+}
+
+/* Where a running goroutine is, and where one was preempted. */
+START_TEST(test_conservative_frames)
+{
+	struct sample_dump d;
+
+	sample_init(&d);
+	d.frame[2] = d.frame2[1] = SAMPLE_HEAP + 96;
+	expect_dangling(&d, 2, 0);
+	d.r[S_GOROUTINE].goroutine.status = 2;
+	expect_dangling(&d, 1, 1);
+	d.r[S_GOROUTINE].goroutine.status = 1;
+	d.r[S_FRAME].frame.function = STR("runtime.asyncPreempt.abi0");
+	expect_dangling(&d, 0, 2);
+	d.r[S_FRAME].frame.function = STR("main.f");
+	d.r[S_FRAME2].frame.function = STR("runtime.asyncPreempt");
+	expect_dangling(&d, 1, 1);
+	/* It says nothing of another goroutine. */
+	d.frame2[1] = 0;
+	d.other_frame[0] = SAMPLE_HEAP + 96;
+	d.r[S_OTHER_FRAME].frame.fields = (struct field_list){ STR("\1\0"), 1 };
+	expect_dangling(&d, 2, 0);
+}
+END_TEST
+
 START_TEST(test_counters)
 {
 	struct sample_dump d;
@@ -469,6 +507,7 @@ int main(void)
 	tcase_add_test(tcase, test_repeated_field);
 	tcase_add_test(tcase, test_no_headers);
 	tcase_add_test(tcase, test_dangling);
+	tcase_add_test(tcase, test_conservative_frames);
 	tcase_add_test(tcase, test_counters);
 	tcase_add_test(tcase, test_big_endian);
 	tcase_add_test(tcase, test_limit);
