@@ -1,0 +1,3 @@
+module hdattach.test/reader
+
+go 1.21
