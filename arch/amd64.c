@@ -67,7 +67,7 @@ enum {
 	FPSTATE_DISTANCE = 65536, /* bytes: the kernel puts it right above */
 };
 
-enum { GENERAL = 15 };
+enum { GENERAL = 15, GENERAL_R12 = 11 };
 static const char *const general[GENERAL] = {
 	"rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "r8",
 	"r9",  "r10", "r11", "r12", "r13", "r14", "r15",
@@ -135,6 +135,7 @@ const struct arch arch_amd64 = {
 	.tls_in_regs = true,
 	.regs_size = 8 * USER_REG_COUNT,
 	.general = general,
+	.vfork_return = GENERAL_R12,
 	.general_count = GENERAL,
 	.decode_regs = decode_regs,
 	.decode_ucontext = decode_ucontext,

@@ -56,6 +56,10 @@ struct arch {
 	size_t regs_size;    /* bytes of pr_reg */
 
 	const char *const *general; /* names of regs.general */
+	/* Which of them holds the return address while the child of a vfork
+	 * runs on the same stack (syscall/asm_linux_*.s:rawVforkSyscall);
+	 * where there is no link register. */
+	unsigned int vfork_return;
 	unsigned int general_count;
 
 	/* Decodes regs_size bytes of pr_reg. */

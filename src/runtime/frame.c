@@ -180,7 +180,7 @@ static struct err *arg_bytes(struct runtime *rt, const struct unwinder *at,
 
 /* ---- frames at no safe point --------------------------------------------- */
 
-/* Whether a word leads to an object, or into its own stack: what the collector
+/* Whether a word leads to an object, or into its own frames: what the collector
  * asks of a word that may be a pointer (runtime/mgcmark.go:scanConservative).
  */
 static struct err *leads_somewhere(struct runtime *rt,
@@ -189,7 +189,7 @@ static struct err *leads_somewhere(struct runtime *rt,
 {
 	struct heap_address at;
 
-	*out = value >= g->stack_lo && value < g->stack_hi;
+	*out = value >= g->sp && value < g->stack_hi;
 	if (*out || !span_find(&rt->spans, value, &at))
 		return NULL;
 	return span_slot_allocated(rt, &at, out);
@@ -210,6 +210,19 @@ static struct err *add_conservative(struct frames *f, const struct unwinder *at,
 			TRY(add(f, i));
 	}
 	return NULL;
+}
+
+/*
+ * Adds words of which no map tells: those of assembly. A goroutine that waits
+ * has all of them live; one that runs can be in the midst of what the collector
+ * never sees (gcWriteBarrier).
+ */
+static struct err *add_unmapped(struct frames *f, const struct unwinder *at,
+				uint64_t from, uint64_t to)
+{
+	if (at->g->status == f->rt->layout.konst.Grunning.value)
+		return add_conservative(f, at, from, to);
+	return add_all(f, from, to);
 }
 
 /* Whether nobody but the registers that it saved knows of what it is in the
@@ -240,7 +253,7 @@ static struct err *add_out_args(struct frames *f, const struct unwinder *at)
 					c->argoff + c->arglen);
 	if (c->args.n >= 0)
 		return add_bits(f, &c->args, c->argoff);
-	return add_all(f, c->argoff, c->argoff + c->arglen);
+	return add_unmapped(f, at, c->argoff, c->argoff + c->arglen);
 }
 
 static struct err *add_locals(struct frames *f, const struct unwinder *at,
@@ -255,7 +268,7 @@ static struct err *add_locals(struct frames *f, const struct unwinder *at,
 	TRY(func_data(f->rt, &at->func,
 		      l->konst.FUNCDATA_LocalsPointerMaps.value, &map));
 	if (!map)
-		return add_all(f, f->callee.arglen, top);
+		return add_unmapped(f, at, f->callee.arglen, top);
 	TRY(stackmap(f->rt, map, index, &n, &bv));
 	if (n < 0) {
 		uint64_t size = (uint64_t) - (int64_t)n;

@@ -199,13 +199,37 @@ static struct err *undo_alignment(struct running *r, const struct func *f,
 	return NULL;
 }
 
+/*
+ * In a vfork the return address has been taken off the stack, for the child
+ * runs on it too, and writes over it: the goroutine stands in the caller.
+ */
+static struct err *is_vforking(struct running *r, const struct regs *regs,
+			       const struct func *f, bool *out)
+{
+	static const char *const name[] = { "syscall.rawVforkSyscall" };
+	const struct arch *arch = r->rt->arch;
+	int32_t delta;
+
+	*out = false;
+	if (!f->addr || !f->pcsp || arch->has_link_register)
+		return NULL;
+	TRY(func_pcvalue(r->rt, f, f->pcsp, regs->pc, &delta));
+	if (delta != -(int32_t)arch->ptr_size)
+		return NULL;
+	return is_named(r->rt, f, name, 1, out);
+}
+
 static struct err *judge_own_stack(struct running *r, const struct regs *regs,
 				   enum machine_g on, int signals)
 {
 	struct func f;
-	bool gogo;
+	bool gogo, vforking;
 
 	TRY(func_find(r->rt, regs->pc, &f));
+	TRY(is_vforking(r, regs, &f, &vforking));
+	if (vforking)
+		return at(r, regs->general[r->rt->arch->vfork_return], regs->sp,
+			  0);
 	TRY(is_gogo(r->rt, &f, &gogo));
 	if (gogo)
 		return at(r, r->saved_pc, regs->sp, r->saved_lr);
