@@ -86,9 +86,11 @@ int memory_probe(pid_t tid)
 
 /* One batch of ranges, and how far it is read. */
 struct batch {
-	struct iovec local[BATCH], remote[BATCH];
 	struct read_range *range[BATCH];
 	size_t n, next;
+	/* Those from next on. */
+	struct iovec local[BATCH], remote[BATCH];
+	size_t locals, remotes;
 };
 
 /* Takes ranges from *from on, until it is full or there are no more. */
@@ -100,14 +102,29 @@ static void fill(struct batch *b, struct read_range *ranges, size_t n,
 		struct read_range *r = &ranges[*from];
 
 		r->ok = r->len == 0;
-		if (r->ok || r->len > UINT64_MAX - r->addr)
-			continue;
-		b->local[b->n] = (struct iovec){ r->buf, r->len };
-		b->remote[b->n] = (struct iovec){
-			(void *)(uintptr_t)r->addr,
-			r->len,
-		};
-		b->range[b->n++] = r;
+		if (!r->ok && r->len <= UINT64_MAX - r->addr)
+			b->range[b->n++] = r;
+	}
+}
+
+/* Appends to v, to its last element where it goes on from there. */
+static void add(struct iovec *v, size_t *n, uintptr_t base, size_t len)
+{
+	if (*n && (uintptr_t)v[*n - 1].iov_base + v[*n - 1].iov_len == base)
+		v[*n - 1].iov_len += len;
+	else
+		v[(*n)++] = (struct iovec){ (void *)base, len };
+}
+
+/* Neighbours go together: the kernel's work is by the piece. */
+static void join(struct batch *b)
+{
+	b->locals = b->remotes = 0;
+	for (size_t i = b->next; i < b->n; i++) {
+		const struct read_range *r = b->range[i];
+
+		add(b->local, &b->locals, (uintptr_t)r->buf, r->len);
+		add(b->remote, &b->remotes, (uintptr_t)r->addr, r->len);
 	}
 }
 
@@ -132,9 +149,9 @@ static void settle(const struct memory *m, struct batch *b, size_t got)
 static void read_batch(const struct memory *m, struct batch *b)
 {
 	while (b->next < b->n) {
-		size_t n = b->n - b->next;
-		ssize_t got = process_vm_readv(m->tid, &b->local[b->next], n,
-					       &b->remote[b->next], n, 0);
+		join(b);
+		ssize_t got = process_vm_readv(m->tid, b->local, b->locals,
+					       b->remote, b->remotes, 0);
 
 		if (got < 0 && errno == EINTR)
 			continue;

@@ -3,6 +3,7 @@
 #include "child.h"
 #include "expect.h"
 
+#include "base/bits.h"
 #include "target/live.h"
 #include "target/memory.h"
 
@@ -298,6 +299,35 @@ START_TEST(without_proc_mem)
 }
 END_TEST
 
+/* Ranges that touch, in the target or here, are read as one. One that can't be
+ * read ends neither those before nor those behind it. */
+START_TEST(neighbours)
+{
+	struct child c = start_region();
+	uint64_t hole = (uintptr_t)region + HOLE * PAGE;
+	struct memory m = { .tid = c.pid, .fd = -1 };
+	uint8_t buf[1000];
+	struct read_range r[] = {
+		{ hole - 300, 100, buf + 200, false },
+		{ hole - 200, 100, buf + 300, false },
+		{ hole - 100, 100, buf + 400, false },
+		{ hole, 100, buf + 500, true },
+		{ hole + HOLES * PAGE, 100, buf + 600, false },
+		{ hole + HOLES * PAGE + 100, 100, buf + 100, false },
+		{ hole - 400, 100, buf, false },
+	};
+
+	memory_read_many(&m, r, ARRAY_SIZE(r));
+	for (size_t i = 0; i < ARRAY_SIZE(r); i++) {
+		ck_assert_int_eq(r[i].ok, i != 3);
+		if (r[i].ok)
+			ck_assert(holds_pattern(
+				r[i].buf, r[i].addr - (uintptr_t)region, 100));
+	}
+	end_region(&c);
+}
+END_TEST
+
 /* Where process_vm_readv finds no process (its thread has exited). */
 START_TEST(without_process_vm_readv)
 {
@@ -338,6 +368,7 @@ int main(void)
 	tcase_add_test(tc, one_range_never_costs_another);
 	tcase_add_test(tc, threads_read_together);
 	tcase_add_test(tc, without_proc_mem);
+	tcase_add_test(tc, neighbours);
 	tcase_add_test(tc, without_process_vm_readv);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_NORMAL);
