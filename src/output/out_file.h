@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The file an output goes to. It appears under its name only when it is
- * whole: until then it has a temporary name in the same folder, which
- * disappears with every error. Dumps hold secrets: mode 0600. Standard output
+ * whole: until then it has none, and is gone with us, whatever we die of. Where
+ * the file system has no such files, it has a temporary name in the same
+ * folder, which disappears with every error. Dumps hold secrets: mode 0600.
+ * Large writes go straight to the file, small ones together. Standard output
  * is streamed to, and so is what exists and is not a regular file (a pipe, a
  * device).
  */

@@ -2,16 +2,21 @@
 /* The file an output goes to: src/output/out_file.c. */
 #include "expect.h"
 
+#include "base/bits.h"
 #include "output/out_file.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* Each test works in a folder of its own, which is empty at first. */
@@ -86,23 +91,56 @@ static void expect_entries(int n)
 
 /* ---- regular files ------------------------------------------------------- */
 
-/* Until it is whole it has another name; then this one, and it is private. */
+/* From here on open() finds a file system that has no files without a name. */
+static void forbid_unnamed(void)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+			 offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+			 offsetof(struct seccomp_data, args[2])),
+		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, O_TMPFILE & ~O_DIRECTORY,
+			 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EOPNOTSUPP),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog program = { ARRAY_SIZE(filter), filter };
+
+	ck_assert_int_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+	ck_assert_int_eq(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program),
+			 0);
+	ck_assert_int_lt(open(".", O_TMPFILE | O_WRONLY, 0600), 0);
+}
+
+static void setup_named(void)
+{
+	setup();
+	forbid_unnamed();
+}
+
+/* Until it is whole it has no name or, where every file has one, another; then
+ * this one, and it is private. */
 START_TEST(a_new_file)
 {
 	struct out_file *f;
 	struct stat st;
 	char name[256];
+	bool named;
 
+	named = open(".", O_TMPFILE | O_WRONLY, 0600) < 0;
 	umask(0);
 	f = create("dump", false);
 	ck_assert_str_eq(out_file_path(f), "dump");
 	ck_assert(!out_file_streamed(f));
-	ck_assert_int_eq(entries(name), 1);
-	ck_assert_int_eq(name[0], '.');
-	ck_assert_ptr_nonnull(strstr(name, "dump"));
-	ck_assert_ptr_nonnull(strstr(name, ".part"));
-	ck_assert_int_eq(stat(name, &st), 0);
-	ck_assert_int_eq(st.st_mode & 07777, 0600);
+	ck_assert_int_eq(entries(name), named);
+	if (named) {
+		ck_assert_int_eq(name[0], '.');
+		ck_assert_ptr_nonnull(strstr(name, "dump"));
+		ck_assert_ptr_nonnull(strstr(name, ".part"));
+		ck_assert_int_eq(stat(name, &st), 0);
+		ck_assert_int_eq(st.st_mode & 07777, 0600);
+	}
 	expect_ok(out_file_write(f, "12345", 5));
 	expect_ok(out_file_write(f, "", 0));
 	expect_ok(out_file_write(f, "67", 2));
@@ -159,6 +197,25 @@ START_TEST(nothing_without_commit)
 	out_file_close(f);
 	expect_entries(0);
 	out_file_close(NULL);
+}
+END_TEST
+
+/* No more space is kept than what is needed. */
+START_TEST(space)
+{
+	struct out_file *f = create("dump", false);
+	cleanup_free char *data = calloc(3, 1 << 20);
+	struct stat st;
+
+	ck_assert_ptr_nonnull(data);
+	expect_ok(out_file_write(f, "x", 1));
+	expect_ok(out_file_write(f, data, 3 << 20));
+	expect_ok(out_file_write(f, "y", 1));
+	expect_ok(out_file_commit(f));
+	out_file_close(f);
+	ck_assert_int_eq(stat("dump", &st), 0);
+	ck_assert_int_eq(st.st_size, (3 << 20) + 2);
+	ck_assert_int_le(st.st_blocks * 512, 4 << 20);
 }
 END_TEST
 
@@ -254,7 +311,7 @@ START_TEST(folders)
 	/* One that goes while the file is being written. */
 	f = create("sub/dump", false);
 	ck_assert_int_eq(rename("sub", "moved"), 0);
-	expect_error(out_file_commit(f), ERR_OS, "renaming");
+	expect_error(out_file_commit(f), ERR_OS, "naming it sub/dump");
 	ck_assert_int_eq(rename("moved", "sub"), 0);
 	out_file_close(f);
 	ck_assert_int_eq(rmdir("sub"), 0);
@@ -478,6 +535,7 @@ int main(void)
 {
 	Suite *suite = suite_create("out_file");
 	TCase *tc = tcase_create("out_file");
+	TCase *named = tcase_create("out_file_named");
 	SRunner *runner = srunner_create(suite);
 
 	tcase_add_checked_fixture(tc, setup, teardown);
@@ -485,6 +543,7 @@ int main(void)
 	tcase_add_test(tc, a_new_file);
 	tcase_add_test(tc, an_empty_file);
 	tcase_add_test(tc, a_large_file);
+	tcase_add_test(tc, space);
 	tcase_add_test(tc, nothing_without_commit);
 	tcase_add_test(tc, an_existing_file);
 	tcase_add_test(tc, force);
@@ -502,6 +561,15 @@ int main(void)
 	tcase_add_test(tc, standard_output);
 	tcase_add_test(tc, a_terminal);
 	suite_add_tcase(suite, tc);
+	tcase_add_checked_fixture(named, setup_named, teardown);
+	tcase_add_test(named, a_new_file);
+	tcase_add_test(named, nothing_without_commit);
+	tcase_add_test(named, force);
+	tcase_add_test(named, a_file_appears_meanwhile);
+	tcase_add_test(named, two_of_one_name);
+	tcase_add_test(named, a_failed_write);
+	tcase_add_test(named, a_link_to_a_file);
+	suite_add_tcase(suite, named);
 	srunner_run_all(runner, CK_NORMAL);
 	int failed = srunner_ntests_failed(runner);
 	srunner_free(runner);
