@@ -109,11 +109,11 @@ static struct err *write_itab(void *arg, const struct itab *it)
 
 /* ---- objects ------------------------------------------------------------- */
 
-static struct err *write_batch(void *arg, const struct buf *buf)
+static struct err *write_batch(void *arg, const uint8_t *data, size_t n)
 {
 	struct writer *w = arg;
 
-	return out_file_write(w->out, buf->v, buf->len);
+	return out_file_write(w->out, data, n);
 }
 
 static void report_progress(void *arg, uint64_t done)
@@ -132,6 +132,7 @@ static struct err *write_objects(struct writer *w)
 				 : heapdump_encode_objects,
 		.write = write_batch,
 		.progress = report_progress,
+		.offset = out_file_bytes(w->out) + w->buf.len,
 		.arg = w,
 	};
 	const struct object_wants wants = {

@@ -7,7 +7,15 @@
 #include <sched.h>
 #include <signal.h>
 
-enum { MAX_THREADS = 4 };
+enum {
+	MAX_THREADS = 4,
+	/* The kernel copies a tenth faster where memory and file are aligned
+	 * alike. */
+	ALIGN = 64,
+	/* Of address space: more than a window's encoding, so that buffers
+	 * stay where they are. */
+	BUFFER = 4 * WINDOW_BYTES,
+};
 
 /* What the threads share, under the lock. */
 struct pipeline {
@@ -17,8 +25,9 @@ struct pipeline {
 	struct runtime *rt;
 	struct object_wants wants;
 	struct object_walk walk;
-	uint64_t tickets; /* windows given out */
-	uint64_t turn;	  /* the window that may be written */
+	uint64_t tickets;	   /* windows given out */
+	uint64_t encoded, written; /* windows: the next one's turn it is */
+	uint64_t offset;	   /* in the output, of the one to encode */
 	struct err *error;
 	struct pipeline_totals totals;
 	uint64_t bytes_done; /* of spans */
@@ -75,34 +84,46 @@ static void count(struct pipeline *p, const struct object_batch *b)
 	}
 }
 
-/* Waits for the window's turn, and writes. False: an error ended it all. */
-static bool hand_on(struct pipeline *p, uint64_t ticket,
-		    const struct object_batch *batch, const struct buf *buf)
+/* Waits until it is the window's turn; false: an error has ended it all. */
+static bool await(struct pipeline *p, const uint64_t *turn, uint64_t ticket)
 {
-	struct err *e;
-
 	pthread_mutex_lock(&p->lock);
-	while (p->turn != ticket && !p->error)
+	while (*turn != ticket && !p->error)
 		pthread_cond_wait(&p->turn_changed, &p->lock);
-	if (p->error) {
-		pthread_mutex_unlock(&p->lock);
-		return false;
-	}
+	bool mine = !p->error;
 	pthread_mutex_unlock(&p->lock);
+	return mine;
+}
 
-	/* Whose turn it is needs no lock. */
-	e = buf->len ? p->ops->write(p->ops->arg, buf) : NULL;
-	count(p, batch);
-	if (!e && p->ops->progress)
-		p->ops->progress(p->ops->arg, p->bytes_done);
-
+static void pass_on(struct pipeline *p, uint64_t *turn)
+{
 	pthread_mutex_lock(&p->lock);
-	if (e)
-		fail(p, e);
-	p->turn++;
+	++*turn;
 	pthread_cond_broadcast(&p->turn_changed);
 	pthread_mutex_unlock(&p->lock);
-	return !e;
+}
+
+/* Encodes at a place that is aligned as it will be in the file: `skip` bytes
+ * from the start. That is known in its turn only. */
+static struct err *encode(struct pipeline *p, const struct object_batch *batch,
+			  struct buf *buf, size_t *skip)
+{
+	*skip = (p->offset - (uintptr_t)buf->v) % ALIGN;
+	buf->len = *skip;
+	TRY(p->ops->encode(batch, buf));
+	p->offset += buf->len - *skip;
+	return NULL;
+}
+
+static struct err *hand_on(struct pipeline *p, const struct object_batch *batch,
+			   const uint8_t *data, size_t n)
+{
+	if (n)
+		TRY(p->ops->write(p->ops->arg, data, n));
+	count(p, batch);
+	if (p->ops->progress)
+		p->ops->progress(p->ops->arg, p->bytes_done);
+	return NULL;
 }
 
 static struct err *work(struct pipeline *p, struct object_reader *reader,
@@ -111,14 +132,21 @@ static struct err *work(struct pipeline *p, struct object_reader *reader,
 	struct object_window window;
 	uint64_t ticket;
 
+	TRY(buf_reserve(buf, BUFFER));
 	while (take(p, &window, &ticket)) {
 		const struct object_batch *batch;
+		size_t skip;
 
-		buf->len = 0;
 		TRY(object_reader_read(reader, &window, &batch));
-		TRY(p->ops->encode(batch, buf));
-		if (!hand_on(p, ticket, batch, buf))
+		/* Whose turn it is needs no lock. */
+		if (!await(p, &p->encoded, ticket))
 			break;
+		TRY(encode(p, batch, buf, &skip));
+		pass_on(p, &p->encoded);
+		if (!await(p, &p->written, ticket))
+			break;
+		TRY(hand_on(p, batch, buf->v + skip, buf->len - skip));
+		pass_on(p, &p->written);
 	}
 	return NULL;
 }
@@ -175,10 +203,13 @@ struct err *pipeline_run(struct runtime *rt, struct object_wants wants,
 		.rt = rt,
 		.wants = wants,
 		.walk = { .rt = rt },
+		.offset = ops->offset,
 	};
 
-	if (!threads || threads > MAX_THREADS)
+	if (!threads)
 		threads = useful_threads();
+	if (threads > MAX_THREADS)
+		threads = MAX_THREADS;
 	pthread_mutex_init(&p.lock, NULL);
 	pthread_cond_init(&p.turn_changed, NULL);
 	/* The main thread works too: fewer helpers only make it slower. */

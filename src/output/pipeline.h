@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * All objects of the heap through several threads: each takes the next window,
- * reads it, encodes it into a buffer of its own and, when its turn has come,
- * hands the buffer on. What is handed on comes in the order of the windows,
- * whatever the number of threads; memory is bound by it.
+ * All objects of the heap through several threads: each takes the next window
+ * and reads it; when its turn has come, encodes it into a buffer of its own,
+ * while another's is being written; and, in turn again, hands that on. What is
+ * handed on comes in the order of the windows, whatever the number of threads;
+ * memory is bound by it.
  */
 #ifndef HD_OUTPUT_PIPELINE_H
 #define HD_OUTPUT_PIPELINE_H
@@ -15,13 +16,15 @@ struct runtime;
 
 struct pipeline_ops {
 	/*
-	 * Appends the batch, encoded, to out, which is empty; called by
-	 * several threads at once, and depends on nothing but the batch.
+	 * Appends the batch, encoded, to out; called by any thread, and depends
+	 * on nothing but the batch.
 	 */
 	struct err *(*encode)(const struct object_batch *batch,
 			      struct buf *out);
-	/* Takes a buffer, in order, one at a time. */
-	struct err *(*write)(void *arg, const struct buf *buf);
+	/* Takes what was appended, in order, one at a time. */
+	struct err *(*write)(void *arg, const uint8_t *data, size_t n);
+	/* Where the first byte will lie in the file; a hint, for speed. */
+	uint64_t offset;
 	/* Called with write, with the bytes of spans done; may be NULL. */
 	void (*progress)(void *arg, uint64_t done);
 	void *arg;
@@ -36,7 +39,8 @@ struct pipeline_totals {
 };
 
 /*
- * Runs all windows through `threads` threads (0: as many as are useful).
+ * Runs all windows through `threads` threads (0: as many as are useful; four at
+ * most).
  * Errors: the first one that any thread met; ERR_INTERRUPTED when
  * target_interrupted was set.
  */

@@ -159,12 +159,12 @@ static struct err *add_tally(struct summary *s, struct tally t)
 }
 
 /* Called in turn, under the pipeline's order: nobody else reads the cache. */
-static struct err *add_tallies(void *arg, const struct buf *buf)
+static struct err *add_tallies(void *arg, const uint8_t *data, size_t n)
 {
 	struct tally t;
 
-	for (size_t at = 0; at < buf->len; at += sizeof(t)) {
-		memcpy(&t, buf->v + at, sizeof(t));
+	for (size_t at = 0; at < n; at += sizeof(t)) {
+		memcpy(&t, data + at, sizeof(t));
 		TRY(add_tally(arg, t));
 	}
 	return NULL;

@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-enum { MAX_THREADS = 4 };
+enum { MAX_THREADS = 4, OFFSET = 1234567 };
 
 static struct fake_runtime f;
 static uint64_t pages; /* of the heap, so far */
@@ -73,16 +73,18 @@ struct sink {
 	size_t reports;
 };
 
-static struct err *sink_write(void *arg, const struct buf *buf)
+static struct err *sink_write(void *arg, const uint8_t *data, size_t n)
 {
 	struct sink *s = arg;
 
-	ck_assert_uint_gt(buf->len, 0);
+	ck_assert_uint_gt(n, 0);
+	/* As aligned as it will be in the file. */
+	ck_assert_uint_eq(((uintptr_t)data - OFFSET - s->bytes.len) % 64, 0);
 	if (++s->writes == s->fail_at)
 		return err_new(ERR_OS, "no more room");
 	if (s->interrupt)
 		target_interrupted = 1;
-	return buf_append(&s->bytes, buf->v, buf->len);
+	return buf_append(&s->bytes, data, n);
 }
 
 static void sink_progress(void *arg, uint64_t done)
@@ -106,6 +108,7 @@ static struct err *run(struct sink *s, unsigned int threads,
 		.encode = heapdump_encode_objects,
 		.write = sink_write,
 		.progress = sink_progress,
+		.offset = OFFSET,
 		.arg = s,
 	};
 
@@ -238,6 +241,7 @@ START_TEST(an_encoder_fails)
 		const struct pipeline_ops ops = {
 			.encode = encode_badly,
 			.write = sink_write,
+			.offset = OFFSET,
 			.arg = &s,
 		};
 
@@ -262,6 +266,7 @@ START_TEST(the_process_ends)
 	const struct pipeline_ops ops = {
 		.encode = leave,
 		.write = sink_write,
+		.offset = OFFSET,
 		.arg = &s,
 	};
 
