@@ -33,7 +33,7 @@ struct stack_state {
 	uint64_t offset; /* of the Goroutine record */
 	uint64_t frames; /* read so far */
 	uint64_t first_sp, last_sp, last_end;
-	uint64_t defer_link, panic_link; /* of the record before */
+	uint64_t defer_link, panic_link; /* the next of its lists; 0: none */
 };
 
 struct verifier {

@@ -6,7 +6,7 @@
 
 #include "hdcheck/utf8.h"
 
-/* A list that is written at all is written to its end. */
+/* A list is written to its end. */
 static struct err *check_list_end(struct verifier *v, const char *what,
 				  uint64_t link)
 {
@@ -42,6 +42,8 @@ struct err *check_goroutine(struct verifier *v, const struct record *r)
 		.active = true,
 		.g = *g,
 		.offset = r->offset,
+		.defer_link = g->defer,
+		.panic_link = g->panic,
 	};
 	EXPECT(v, r, g->addr, "its address is 0");
 	EXPECT(v, r, goroutine_status_name(g->status),
@@ -121,7 +123,8 @@ struct err *check_frame(struct verifier *v, const struct record *r)
 			    v->link_register);
 }
 
-/* A list of defers or panics: each record is the link of the one before. */
+/* A list of defers or panics: the goroutine tells the first, each record the
+ * next. */
 static struct err *check_link(struct verifier *v, const struct record *r,
 			      uint64_t g, uint64_t addr, uint64_t expected)
 {
@@ -140,10 +143,8 @@ static struct err *check_link(struct verifier *v, const struct record *r,
 struct err *check_defer(struct verifier *v, const struct record *r)
 {
 	const struct defer_record *d = &r->defer;
-	bool first = v->last != RECORD_DEFER;
 
-	TRY(check_link(v, r, d->g, d->addr,
-		       first ? v->stack.g.defer : v->stack.defer_link));
+	TRY(check_link(v, r, d->g, d->addr, v->stack.defer_link));
 	v->stack.defer_link = d->link;
 	return NULL;
 }
@@ -151,10 +152,8 @@ struct err *check_defer(struct verifier *v, const struct record *r)
 struct err *check_panic(struct verifier *v, const struct record *r)
 {
 	const struct panic_record *p = &r->panic;
-	bool first = v->last != RECORD_PANIC;
 
-	TRY(check_link(v, r, p->g, p->addr,
-		       first ? v->stack.g.panic : v->stack.panic_link));
+	TRY(check_link(v, r, p->g, p->addr, v->stack.panic_link));
 	EXPECT(v, r, !p->defer, "%#llx has a defer, which none has",
 	       (ull)p->addr);
 	v->stack.panic_link = p->link;
