@@ -17,6 +17,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* Each test works in a folder of its own, which is empty at first. */
@@ -216,6 +217,25 @@ START_TEST(space)
 	ck_assert_int_eq(stat("dump", &st), 0);
 	ck_assert_int_eq(st.st_size, (3 << 20) + 2);
 	ck_assert_int_le(st.st_blocks * 512, 4 << 20);
+}
+END_TEST
+
+/* Killed in the middle: nothing stays that has no name. */
+START_TEST(killed)
+{
+	int fd = open(".", O_TMPFILE | O_WRONLY, 0600), status;
+	pid_t pid = fork();
+
+	ck_assert_int_ge(pid, 0);
+	if (!pid) {
+		struct out_file *f = create("dump", false);
+
+		expect_ok(out_file_write(f, "12345", 5));
+		raise(SIGKILL);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	expect_entries(fd < 0);
 }
 END_TEST
 
@@ -545,6 +565,7 @@ int main(void)
 	tcase_add_test(tc, a_large_file);
 	tcase_add_test(tc, space);
 	tcase_add_test(tc, nothing_without_commit);
+	tcase_add_test(tc, killed);
 	tcase_add_test(tc, an_existing_file);
 	tcase_add_test(tc, force);
 	tcase_add_test(tc, a_file_appears_meanwhile);
@@ -564,6 +585,7 @@ int main(void)
 	tcase_add_checked_fixture(named, setup_named, teardown);
 	tcase_add_test(named, a_new_file);
 	tcase_add_test(named, nothing_without_commit);
+	tcase_add_test(named, killed);
 	tcase_add_test(named, force);
 	tcase_add_test(named, a_file_appears_meanwhile);
 	tcase_add_test(named, two_of_one_name);
