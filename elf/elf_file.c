@@ -299,6 +299,25 @@ static struct err *phdr_vaddr(const struct elf_file *f, uint64_t *out)
 		       f->path, (unsigned long long)f->ehdr.e_phoff);
 }
 
+struct err *elf_file_bias_at(const struct elf_file *f, uint64_t start,
+			     uint64_t *out)
+{
+	for (size_t i = 0; i < f->segments.len; i++) {
+		const struct elf_segment *s = &f->segments.v[i];
+
+		if (s->type != PT_LOAD)
+			continue;
+		/* Mapped from the start of its page on. */
+		if (s->offset >= s->align ||
+		    (start - s->vaddr + s->offset) % 4096)
+			break;
+		*out = start - (s->vaddr - s->offset);
+		return NULL;
+	}
+	return err_new(ERR_FORMAT, "%s: not loaded at %#llx", f->path,
+		       (unsigned long long)start);
+}
+
 struct err *elf_file_bias(const struct elf_file *f, uint64_t at_phdr,
 			  uint64_t *out)
 {
@@ -420,4 +439,20 @@ struct err *elf_file_symbol(struct elf_file *f, const char *name,
 		return NULL;
 	return err_new(ERR_MISSING, "%s: no symbol %s%s", f->path, name,
 		       f->symtab ? "" : " (the file has no symbol table)");
+}
+
+static void cleanup_symtab_fn(struct symtab **t)
+{
+	symtab_destroy(*t);
+}
+
+struct err *elf_file_imports(const struct elf_file *f, const char *name,
+			     bool *out)
+{
+	cleanup(cleanup_symtab_fn) struct symtab *dynsym = NULL;
+
+	/* .symtab, which may be large, is of no use here. */
+	TRY(symtab_create(f->path, f->elf, SHT_DYNSYM, &dynsym));
+	*out = symtab_imports(dynsym, name);
+	return NULL;
 }

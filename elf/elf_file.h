@@ -62,6 +62,13 @@ const struct elf_segment *elf_file_segments(const struct elf_file *f,
 struct err *elf_file_bias(const struct elf_file *f, uint64_t at_phdr,
 			  uint64_t *out) must_check;
 
+/*
+ * The same from the lowest address at which a process has the file mapped.
+ * ERR_FORMAT if its first segment can't have come to lie there.
+ */
+struct err *elf_file_bias_at(const struct elf_file *f, uint64_t start,
+			     uint64_t *out) must_check;
+
 /* The section of that name; false if there is none. */
 bool elf_file_section(const struct elf_file *f, const char *name,
 		      struct elf_section *out);
@@ -85,6 +92,13 @@ struct err *elf_file_section_data(const struct elf_file *f, const char *name,
  */
 struct err *elf_file_symbol(struct elf_file *f, const char *name,
 			    struct elf_symbol *out) must_check;
+
+/*
+ * Whether the dynamic linker is to look the symbol of that name up elsewhere:
+ * it is undefined in .dynsym.
+ */
+struct err *elf_file_imports(const struct elf_file *f, const char *name,
+			     bool *out) must_check;
 
 /*
  * GNU build id, NULL (size 0) if there is none; valid as long as the file is

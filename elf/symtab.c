@@ -157,3 +157,18 @@ bool symtab_find(const struct symtab *t, const char *name,
 	};
 	return true;
 }
+
+bool symtab_imports(const struct symtab *t, const char *name)
+{
+	for (uint32_t i = 1; t && i < t->count; i++) {
+		GElf_Sym sym;
+
+		if (gelf_getsym(t->symbols, (int)i, &sym) &&
+		    sym.st_shndx == SHN_UNDEF &&
+		    sym.st_name < t->strings_size &&
+		    strcmp((const char *)t->strings->d_buf + sym.st_name,
+			   name) == 0)
+			return true;
+	}
+	return false;
+}

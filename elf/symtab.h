@@ -29,4 +29,7 @@ void symtab_destroy(struct symtab *t);
 bool symtab_find(const struct symtab *t, const char *name,
 		 struct elf_symbol *out);
 
+/* Whether a symbol of that name is undefined in the file; t may be NULL. */
+bool symtab_imports(const struct symtab *t, const char *name);
+
 #endif

@@ -7,6 +7,7 @@
 #include "base/bits.h"
 #include "base/log.h"
 #include "hdcheck/compare_text.h"
+#include "hdcheck/find.h"
 #include "hdcheck/json.h"
 #include "hdcheck/objects.h"
 #include "hdcheck/stacks.h"
@@ -34,6 +35,7 @@ enum {
 	KEY_JSON = 256,
 	KEY_STACKS,
 	KEY_OBJECTS,
+	KEY_FIND,
 	KEY_STRICT,
 	KEY_COUNTERS,
 	KEY_MAX_PROBLEMS,
@@ -50,6 +52,9 @@ static const struct argp_option options[] = {
 	  "Show the frames of each goroutine instead of the summary" },
 	{ "objects", KEY_OBJECTS, NULL, 0,
 	  "List the objects instead: address, size, offsets of pointers" },
+	{ "find", KEY_FIND, "ADDRESS", 0,
+	  "Show what that address of the program lies in, and whether roots "
+	  "lead there, instead of the summary; may be given several times" },
 	{ "strict", KEY_STRICT, NULL, 0,
 	  "Refuse pointers into the heap that lead to no object" },
 	{ "counters", KEY_COUNTERS, NULL, 0,
@@ -71,6 +76,7 @@ struct arguments {
 	bool quiet, json, stacks, objects, compare, list_rules;
 	rule_set ignore;
 	const char *exe;
+	VEC(uint64_t) find; /* addresses */
 	const char *files[2];
 	unsigned int file_count;
 };
@@ -97,6 +103,17 @@ static size_t parse_count(const char *text, struct argp_state *state)
 	return n;
 }
 
+static uint64_t parse_address(const char *text, struct argp_state *state)
+{
+	char *end;
+
+	errno = 0;
+	uint64_t addr = strtoull(text, &end, 0);
+	if (errno || *text < '0' || *text > '9' || *end)
+		argp_error(state, "'%s' is no address", text);
+	return addr;
+}
+
 /* What can't be seen from one argument alone. */
 static void check_arguments(const struct arguments *a, struct argp_state *state)
 {
@@ -114,6 +131,10 @@ static void check_arguments(const struct arguments *a, struct argp_state *state)
 	if (a->objects && (a->compare || a->quiet || a->stacks || a->json))
 		argp_error(state, "--objects is not for --compare, --quiet, "
 				  "--stacks or --json");
+	if (a->find.len &&
+	    (a->compare || a->json || a->stacks || a->objects || a->quiet))
+		argp_error(state, "--find is not for --compare, --json, "
+				  "--stacks, --objects or --quiet");
 	if (a->compare && (a->verify.strict || a->verify.counters))
 		argp_error(state, "--strict and --counters are not for "
 				  "--compare");
@@ -139,6 +160,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case KEY_OBJECTS:
 		a->objects = true;
+		break;
+	case KEY_FIND:
+		/* The program ends soon if there is no memory. */
+		err_free(vec_push(&a->find, parse_address(arg, state)));
 		break;
 	case KEY_STRICT:
 		a->verify.strict = true;
@@ -200,12 +225,12 @@ static void print_verdict(const struct arguments *a, const char *name,
 		fprintf(out, "%s: %s problem%s\n", name,
 			number_format(v->problems.count, n),
 			v->problems.count == 1 ? "" : "s");
-	else if (!a->quiet && !a->stacks && !a->objects)
+	else if (!a->quiet && !a->stacks && !a->objects && !a->find.len)
 		fputs("no problems\n", out);
 	print_problems(&v->problems, out);
 }
 
-/* With --stacks or --objects, standard output is for those alone. */
+/* With --stacks, --objects or --find, standard output is for those alone. */
 static struct err *print_text(const struct arguments *a,
 			      const struct dump_file *f,
 			      const struct verdict *v)
@@ -214,11 +239,15 @@ static struct err *print_text(const struct arguments *a,
 		TRY(stacks_print(f, stdout));
 	} else if (a->objects) {
 		TRY(objects_print(f, stdout));
+	} else if (a->find.len) {
+		if (v->summary.whole)
+			TRY(find_print(f, a->find.v, a->find.len, stdout));
 	} else if (!a->quiet) {
 		summary_print(&v->summary, f->name, stdout);
 		fputc('\n', stdout);
 	}
-	print_verdict(a, f->name, v, a->stacks || a->objects ? stderr : stdout);
+	bool listing = a->stacks || a->objects || a->find.len;
+	print_verdict(a, f->name, v, listing ? stderr : stdout);
 	return NULL;
 }
 
@@ -296,6 +325,7 @@ int main(int argc, char **argv)
 	log_init("hdcheck", LOG_NORMAL);
 	argp_parse(&argp, argc, argv, 0, NULL, &a);
 	e = run(&a, &status);
+	vec_deinit(&a.find);
 	if (!e)
 		return status;
 	log_err(e);

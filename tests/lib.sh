@@ -152,7 +152,7 @@ build_fixture() {
 	for f; do
 		fixture=$fixture$(echo "$f" | tr -c 'a-zA-Z0-9\n' _)
 	done
-	mkdir -p "$HD_CACHE"
+	mkdir -p "$(dirname "$fixture")"
 	(
 		cd "$HD_SRC/fixtures" || exit 1
 		export GOFLAGS='' GOWORK=off CGO_ENABLED="${cgo:-0}"

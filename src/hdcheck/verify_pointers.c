@@ -74,29 +74,40 @@ static uint64_t load_pointer(const struct verifier *v, const uint8_t *p)
 				    : load_uint(p, 4, v->big_endian);
 }
 
+/* Counts where the word at that offset leads; exact: it must lead somewhere. */
+static struct err *follow_word(struct verifier *v, const struct record *r,
+			       uint64_t base, uint64_t offset, uint64_t value,
+			       bool exact)
+{
+	const struct object_index *ix = &v->objects;
+	uint64_t start, size;
+
+	if (value < ix->start || value >= ix->end)
+		return NULL;
+	if (object_index_find(ix, value, &start, &size))
+		v->summary.pointers.objects++;
+	else if (in_stack(v, value))
+		v->summary.pointers.stacks++;
+	else if (exact)
+		return dangling(v, r, base, offset, value);
+	else
+		v->summary.pointers.guessed++;
+	return NULL;
+}
+
 static struct err *follow(struct verifier *v, const struct record *r,
 			  uint64_t base, const struct bytes *contents,
 			  struct field_list fields, bool exact)
 {
-	const struct object_index *ix = &v->objects;
 	struct field f;
-	uint64_t start, size;
 
 	while (field_take(&fields, &f)) {
 		if (f.offset > contents->size ||
 		    contents->size - f.offset < v->pointer_size)
 			break; /* said by check_fields() */
-		uint64_t value = load_pointer(v, contents->data + f.offset);
-		if (value < ix->start || value >= ix->end)
-			continue;
-		if (object_index_find(ix, value, &start, &size))
-			v->summary.pointers.objects++;
-		else if (in_stack(v, value))
-			v->summary.pointers.stacks++;
-		else if (exact)
-			TRY(dangling(v, r, base, f.offset, value));
-		else
-			v->summary.pointers.guessed++;
+		TRY(follow_word(v, r, base, f.offset,
+				load_pointer(v, contents->data + f.offset),
+				exact));
 	}
 	return NULL;
 }
@@ -116,6 +127,9 @@ static struct err *follow_record(struct verifier *v, const struct record *r,
 	case RECORD_STACK_FRAME:
 		return follow(v, r, r->frame.sp, &r->frame.contents,
 			      r->frame.fields, !is_conservative(s, &r->frame));
+	case RECORD_OTHER_ROOT:
+		return follow_word(v, r, r->other_root.pointer, 0,
+				   r->other_root.pointer, true);
 	default:
 		return NULL;
 	}

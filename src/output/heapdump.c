@@ -181,10 +181,8 @@ static struct err *put_memory(struct writer *w, uint64_t addr, uint64_t n)
 static bool leads_somewhere(const struct writer *w, const struct goroutine *g,
 			    uint64_t value)
 {
-	const struct module *m = &w->rt->modules.list.v[0];
-
 	return span_heap_arena(&w->rt->spans, value) ||
-	       (value >= m->data.start && value < m->bss.end) ||
+	       module_of_data(w->rt, value) ||
 	       (value >= g->stack_lo && value < g->stack_hi);
 }
 
@@ -343,13 +341,22 @@ static struct err *write_segment(struct writer *w, enum heapdump_tag tag,
 	return end_record(w);
 }
 
-/* Those of the main module, as the runtime writes them. */
+/*
+ * Those of all modules, in the order of the runtime's own chain. The runtime
+ * itself writes those of the first (runtime/heapdump.go:dumproots), and the
+ * collector scans all (runtime/mgcmark.go:markroot).
+ */
 static struct err *write_segments(struct writer *w)
 {
-	const struct module *m = &w->rt->modules.list.v[0];
+	const struct module_table *t = &w->rt->modules;
 
-	TRY(err_wrap(write_segment(w, TAG_DATA, &m->data), "data segment"));
-	return err_wrap(write_segment(w, TAG_BSS, &m->bss), "bss segment");
+	for (size_t i = 0; i < t->list.len; i++)
+		TRY(err_wrap(write_segment(w, TAG_DATA, &t->list.v[i].data),
+			     "data segment"));
+	for (size_t i = 0; i < t->list.len; i++)
+		TRY(err_wrap(write_segment(w, TAG_BSS, &t->list.v[i].bss),
+			     "bss segment"));
+	return NULL;
 }
 
 /* ---- other roots --------------------------------------------------------- */

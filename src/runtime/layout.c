@@ -225,13 +225,26 @@ static struct err *find_debug_file(const struct elf_file *exe, const char *root,
 	return elf_file_debug_path_in(exe, folder, out);
 }
 
+/*
+ * From the DWARF of exe itself. That of C code alone is as good as none: the
+ * linker leaves Go's out of shared builds, and where it is told -w.
+ */
+static struct err *resolve_own(const struct elf_file *exe, struct questions *q)
+{
+	TRY(dwarf_names_resolve(elf_file_path(exe), q->names.v, q->names.len));
+	for (size_t i = 0; i < q->names.len; i++)
+		if (q->names.v[i].found)
+			return NULL;
+	return err_new(ERR_MISSING, "%s: no DWARF of Go code",
+		       elf_file_path(exe));
+}
+
 /* From exe's own DWARF, else from its separate debug file. */
 static struct err *resolve(const struct elf_file *exe, const char *root,
 			   struct questions *q)
 {
 	cleanup_free char *debug_path = NULL;
-	cleanup_err struct err *own = dwarf_names_resolve(
-		elf_file_path(exe), q->names.v, q->names.len);
+	cleanup_err struct err *own = resolve_own(exe, q);
 
 	if (!own || own->code != ERR_MISSING)
 		return steal(&own);
@@ -239,8 +252,9 @@ static struct err *resolve(const struct elf_file *exe, const char *root,
 	if (!debug_path)
 		return err_hint(
 			steal(&own),
-			"it was linked with -w or -s, or stripped: hdattach "
-			"still needs its DWARF (or a separate debug file)");
+			"it was linked with -w, -s or -linkshared, or "
+			"stripped: hdattach still needs its DWARF (or a "
+			"separate debug file)");
 	log_verbose("symbols from %s", debug_path);
 	return dwarf_names_resolve(debug_path, q->names.v, q->names.len);
 }

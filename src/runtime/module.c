@@ -168,6 +168,22 @@ const struct module *module_of_pc(const struct runtime *rt, uint64_t pc)
 	return NULL;
 }
 
+static bool holds(const struct data_segment *s, uint64_t addr)
+{
+	return addr >= s->start && addr < s->end;
+}
+
+const struct module *module_of_data(const struct runtime *rt, uint64_t addr)
+{
+	for (size_t i = 0; i < rt->modules.list.len; i++) {
+		const struct module *m = &rt->modules.list.v[i];
+
+		if (holds(&m->data, addr) || holds(&m->bss, addr))
+			return m;
+	}
+	return NULL;
+}
+
 const struct module *module_of_type(const struct runtime *rt, uint64_t addr)
 {
 	for (size_t i = 0; i < rt->modules.list.len; i++) {

@@ -77,6 +77,9 @@ void module_table_deinit(struct module_table *t);
 /* The module whose functions cover pc, or NULL. */
 const struct module *module_of_pc(const struct runtime *rt, uint64_t pc);
 
+/* The module whose data or bss addr lies in, or NULL. */
+const struct module *module_of_data(const struct runtime *rt, uint64_t addr);
+
 /* The module whose type data covers addr, or NULL (made by reflection). */
 const struct module *module_of_type(const struct runtime *rt, uint64_t addr);
 

@@ -2,8 +2,8 @@
 #include "runtime/runtime.h"
 
 #include "base/log.h"
-#include "elf/buildinfo.h"
 #include "runtime/machine.h"
+#include "runtime/runtime_file.h"
 #include "runtime/unwind_lib.h"
 
 #include <inttypes.h>
@@ -39,19 +39,17 @@ static void log_absent(void *arg, const char *name)
 	log_verbose("not in this release: %s", name);
 }
 
-static struct err *open_exe(struct runtime *rt)
+static struct err *open_file(struct runtime *rt)
 {
-	cleanup_elf_file struct elf_file *exe = NULL;
-	cleanup(buildinfo_deinit) struct buildinfo info = {};
+	cleanup(runtime_file_deinit) struct runtime_file file = {};
 
-	TRY(elf_file_open(rt->target->exe_path, &exe));
-	TRY(buildinfo_read(exe, &info));
-	TRY(check_release(info.go_version));
-	TRY(layout_resolve(exe, rt->target->root_path, &rt->layout));
-	TRY(elf_file_bias(exe, rt->target->at_phdr, &rt->bias));
+	TRY(runtime_file_find(rt->target, &file));
+	TRY(check_release(file.release));
+	TRY(layout_resolve(file.elf, rt->target->root_path, &rt->layout));
+	rt->bias = file.bias;
 	layout_relocate(&rt->layout, rt->bias);
 	layout_absent(&rt->layout, log_absent, NULL);
-	rt->release = steal(&info.go_version);
+	rt->release = steal(&file.release);
 	return NULL;
 }
 
@@ -63,7 +61,7 @@ struct err *runtime_open(struct target *target, struct runtime **out)
 		return &err_nomem;
 	rt->target = target;
 	rt->arch = target->arch;
-	TRY(err_wrap(open_exe(rt), "%s", target->exe_name));
+	TRY(err_wrap(open_file(rt), "%s", target->exe_name));
 	*out = steal(&rt);
 	return NULL;
 }

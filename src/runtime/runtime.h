@@ -43,9 +43,10 @@ struct runtime {
 };
 
 /*
- * Opens the executable of a target that need not be stopped: its release and
- * the layout of its runtime. Errors: ERR_NOT_GO; ERR_UNSUPPORTED (a release
- * older than 1.21); ERR_MISSING (no DWARF, or a name it lacks); ERR_FORMAT.
+ * Opens the file that holds the runtime of a target that need not be stopped
+ * (runtime_file.h): its release, and its layout. Errors: ERR_NOT_GO;
+ * ERR_UNSUPPORTED (a release older than 1.21); ERR_MISSING (no DWARF, or a name
+ * it lacks); ERR_FORMAT.
  */
 struct err *runtime_open(struct target *target,
 			 struct runtime **out) must_check;

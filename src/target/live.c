@@ -354,6 +354,11 @@ static bool live_gone(struct target *t)
 	return memory_gone(&live_of(t)->memory);
 }
 
+static struct err *live_map(struct target *t)
+{
+	return capture_mappings(live_of(t));
+}
+
 static void live_close(struct target *t)
 {
 	struct live *l = live_of(t);
@@ -370,6 +375,7 @@ static const struct target_ops live_ops = {
 	.read = live_read,
 	.read_many = live_read_many,
 	.gone = live_gone,
+	.map = live_map,
 	.close = live_close,
 };
 

@@ -3,6 +3,10 @@
 
 #include "target/deadline.h"
 
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 volatile sig_atomic_t target_interrupted;
 
 /* Frees what was true of the latest stop alone. */
@@ -52,6 +56,45 @@ struct err *target_resume(struct target *t)
 	forget_stop(t);
 	t->stopped = false;
 	return e;
+}
+
+struct err *target_map(struct target *t)
+{
+	if (t->stopped || !t->ops->map)
+		return NULL;
+	forget_stop(t);
+	return t->ops->map(t);
+}
+
+/* The file at path, which it owns, if it has that inode. */
+static char *take_path(char *path, uint64_t inode)
+{
+	cleanup_free char *own = path;
+	struct stat st;
+
+	/* Not by device: where filesystems are stacked, maps has another. */
+	if (!own || stat(own, &st) || !S_ISREG(st.st_mode) ||
+	    st.st_ino != inode || access(own, R_OK))
+		return NULL;
+	return steal(&own);
+}
+
+char *target_mapped_path(const struct target *t, const struct mapping *m)
+{
+	char *path = NULL, *found = NULL;
+
+	if (m->path[0] != '/')
+		return NULL;
+	if (asprintf(&path, "%s%s", t->root_path ? t->root_path : "",
+		     m->path) >= 0)
+		found = take_path(path, m->inode);
+	/* Not for everyone, but whatever has become of the file's name. */
+	if (!found && t->pid &&
+	    asprintf(&path, "/proc/%d/map_files/%llx-%llx", t->pid,
+		     (unsigned long long)m->start,
+		     (unsigned long long)m->end) >= 0)
+		found = take_path(path, m->inode);
+	return found;
 }
 
 struct err *target_check(struct target *t)

@@ -56,7 +56,7 @@ struct stop_time {
 
 struct target;
 
-/* What a maker implements. Every entry is required. */
+/* What a maker implements. Every entry is required, but for map. */
 struct target_ops {
 	/*
 	 * Stops every thread and fills in mappings, threads, stop_time and,
@@ -74,6 +74,11 @@ struct target_ops {
 			  size_t n);
 	/* The address space is no more (the process ended or did an exec). */
 	bool (*gone)(struct target *t);
+	/*
+	 * Fills in mappings as they are while the target runs. NULL where
+	 * there is no such time: those of a core are there from the start.
+	 */
+	struct err *(*map)(struct target *t);
 	/* Frees t and what is the maker's own; the rest is freed before. */
 	void (*close)(struct target *t);
 };
@@ -83,7 +88,8 @@ struct target {
 	const struct arch *arch;
 	pid_t pid;	  /* 0 if unknown */
 	char *exe_path;	  /* opens the executable ("/proc/PID/exe"); owned */
-	char *root_path;  /* its root folder ("/proc/PID/root"), or NULL; owned */
+	char *root_path;  /* its root folder ("/proc/PID/root"), or NULL; owned
+			   */
 	char *exe_name;	  /* its name for people, without folders; owned */
 	uint64_t at_phdr; /* AT_PHDR of its auxiliary vector; 0 if unknown */
 	bool stopped;
@@ -91,7 +97,8 @@ struct target {
 	/* How long a stop may take, in ms; may be set before target_stop(). */
 	unsigned int stop_timeout;
 
-	/* As of the stop; valid until the next stop, resume or close. */
+	/* As of the stop, or of target_map(); valid until the next stop,
+	 * resume, target_map() or close. */
 	struct mapping *mappings; /* by address, disjoint; owned */
 	size_t mapping_count;
 	struct thread *threads; /* by tid; owned */
@@ -139,6 +146,21 @@ void target_read_many(struct target *t, struct read_range *ranges, size_t n);
 
 /* ERR_GONE if the target's address space is no more. */
 struct err *target_check(struct target *t) must_check;
+
+/*
+ * The mappings of a target that need not be stopped: those of the stop, or, of
+ * one that runs, those of an instant that has passed. Errors: ERR_GONE,
+ * ERR_DENIED, ERR_OS, ERR_FORMAT.
+ */
+struct err *target_map(struct target *t) must_check;
+
+/*
+ * A path that opens the file that m maps, to be freed, or NULL: nothing is
+ * mapped, or its file can't be come by. Where the target has another root, or
+ * the file has been deleted or replaced, it is the file that is mapped all the
+ * same.
+ */
+char *target_mapped_path(const struct target *t, const struct mapping *m);
 
 /* The mapping that holds addr, or NULL. */
 const struct mapping *target_mapping(const struct target *t, uint64_t addr);
