@@ -79,7 +79,7 @@ noopt) set -- "$1" '-gcflags=all=-N -l' ;;
 trimpath) set -- "$1" -trimpath ;;
 cgo) cgo=1 && set -- "$1" -ldflags=-linkmode=external ;;
 race) cgo=1 && set -- "$1" -race ;;
-greenteagc | nogreenteagc | noallocheaders | noswissmap)
+arenas | greenteagc | nogreenteagc | noallocheaders | noswissmap)
 	experiment=$2 && set -- "$1" ;;
 *) fail "no such build: $2" ;;
 esac

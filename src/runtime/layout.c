@@ -11,6 +11,9 @@
 
 enum { OPTIONAL, REQUIRED };
 
+/* Bytes of a name with its NUL; that of a struct without one lists members. */
+enum { MAX_NAME = 256 };
+
 /* One name of members.def, and where its answer goes in struct layout. */
 struct row {
 	enum { ROW_STRUCT, ROW_MEMBER, ROW_VARIABLE, ROW_CONSTANT } kind;
@@ -95,7 +98,7 @@ static struct err *ask(struct questions *q, size_t row)
 		[ROW_CONSTANT] = DWARF_CONSTANT,
 	};
 	const char *names = rows[row].names;
-	char buf[128];
+	char buf[MAX_NAME];
 
 	q->first[row] = q->names.len;
 	while (next_name(&names, buf, sizeof(buf))) {
@@ -116,7 +119,7 @@ static struct err *ask(struct questions *q, size_t row)
 static const struct dwarf_name *answer(const struct questions *q, size_t row)
 {
 	const char *names = rows[row].names;
-	char buf[128];
+	char buf[MAX_NAME];
 
 	for (size_t i = q->first[row]; next_name(&names, buf, sizeof(buf)); i++)
 		if (q->names.v[i].found)
@@ -158,7 +161,7 @@ static struct err *fill_member(const struct row *row,
 {
 	const struct dwarf_member *found = NULL;
 	const char *names = row->names;
-	char buf[128];
+	char buf[MAX_NAME];
 
 	if (!owner)
 		return NULL;
@@ -307,7 +310,7 @@ void layout_absent(const struct layout *layout,
 		   void (*fn)(void *arg, const char *name), void *arg)
 {
 	const struct row *owner = NULL;
-	char buf[256];
+	char buf[2 * MAX_NAME];
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		if (rows[i].kind == ROW_STRUCT)

@@ -103,6 +103,30 @@ uint64_t span_heap_arena(const struct span_table *t, uint64_t addr)
 	return 0;
 }
 
+/*
+ * Makes sure that the arena of a span is known, in use or not: up to Go 1.24
+ * those of user arenas are in no list, only in the map. What a span that is not
+ * in use says need not be true. Follows runtime/mheap.go:arenaIndex.
+ */
+static struct err *add_arena_of(struct runtime *rt, uint64_t base)
+{
+	struct span_table *t = &rt->spans;
+	size_t before = t->arenas.len;
+
+	if (!base || base >> 48 || span_heap_arena(t, base))
+		return NULL;
+	base -= (uint64_t)rt->layout.konst.arenaBaseOffset.value;
+	struct err *e = add_arena(rt, base / t->arena_size);
+	if (e && (e->code == ERR_FAULT || e->code == ERR_FORMAT)) {
+		err_free(e);
+		return NULL;
+	}
+	if (t->arenas.len != before)
+		qsort(t->arenas.v, t->arenas.len, sizeof(struct arena),
+		      by_base);
+	return e;
+}
+
 /* ---- spans --------------------------------------------------------------- */
 
 static struct err *not_a_span(uint64_t addr, const char *what)
@@ -280,8 +304,14 @@ static struct err *add_span(struct runtime *rt, uint64_t addr,
 	uint8_t flags;
 	bool allocating;
 
+	TRY(add_arena_of(rt, base));
 	if (field(&l->mspan.state, bytes) !=
 	    (uint64_t)l->konst.mSpanInUse.value)
+		return NULL;
+	/* A chunk that was freed has no memory, and counts as freed: noscan,
+	 * until nothing leads there (arena.go:setUserArenaChunkToFault). */
+	if (field(&l->mspan.isUserArenaChunk, bytes) &&
+	    field(&l->mspan.spanclass, bytes) & 1)
 		return NULL;
 	flags = sweep_flags(t, (uint32_t)field(&l->mspan.sweepgen, bytes));
 	if (field(&l->mspan.specials, bytes))

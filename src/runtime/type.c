@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/type.h"
 
-#include "base/cursor.h"
+#include "base/log.h"
+#include "runtime/gomap.h"
 #include "runtime/runtime.h"
 
 #include <inttypes.h>
@@ -36,6 +37,7 @@ void type_table_deinit(struct type_table *t)
 		free(t->masks.v[i].bits);
 	vec_deinit(&t->masks);
 	addr_map_deinit(&t->index);
+	addr_map_deinit(&t->reflect_names);
 	read_cache_deinit(&t->cache);
 	pthread_mutex_destroy(&t->lock);
 	*t = (struct type_table){};
@@ -95,42 +97,156 @@ bool type_word_is_pointer(const struct runtime *rt,
 
 /* ---- names --------------------------------------------------------------- */
 
+static struct err *add_reflect_name(void *arg, uint64_t key, uint64_t value)
+{
+	struct runtime *rt = arg;
+	uint64_t id, addr, old;
+
+	TRY(cache_read_uint(&rt->cache, key, 4, &id));
+	TRY(rt_ptr(rt, value, &addr));
+	if (!addr)
+		return NULL;
+	return addr_map_insert(&rt->types.reflect_names, id, addr, &old);
+}
+
+/* Of map[int32]unsafe.Pointer; false if it isn't known. */
+static bool reflect_shape(const struct layout *l, struct gomap_shape *out)
+{
+	const struct member *keys, *values;
+
+	if (l->offsBucket.struct_present) {
+		keys = &l->offsBucket.keys;
+		values = &l->offsBucket.values;
+		out->size = l->offsBucket.struct_size;
+	} else {
+		keys = &l->offsGroup.keys;
+		values = &l->offsGroup.elems;
+		out->size = l->offsGroup.struct_size;
+	}
+	*out = (struct gomap_shape){
+		.size = out->size,
+		.keys = keys->offset,
+		.key_stride = keys->width / GOMAP_ENTRIES,
+		.values = values->offset,
+		.value_stride = values->width / GOMAP_ENTRIES,
+	};
+	if (keys->present && values->present)
+		return true;
+	/* A slot has the key and the value. */
+	*out = (struct gomap_shape){
+		.size = l->offsGroup.struct_size,
+		.keys = l->offsGroup.slots.offset + l->offsSlot.key.offset,
+		.key_stride = l->offsSlot.struct_size,
+		.values = l->offsGroup.slots.offset + l->offsSlot.elem.offset,
+		.value_stride = l->offsSlot.struct_size,
+	};
+	return l->offsGroup.slots.present && l->offsSlot.struct_present;
+}
+
 /*
- * Appends the name at an offset of the type's module. Its encoding: a byte of
- * flags, the length as a varint, the bytes (internal/abi/type.go:Name).
+ * Reads runtime.reflectOffs.m, where the names (and more) of types that reflect
+ * has made are. One that can't be read leaves them without.
  */
-static struct err *name_at(struct runtime *rt, uint64_t type, uint32_t offset,
-			   struct buf *out)
+static struct err *load_reflect_names(struct runtime *rt)
+{
+	const struct layout *l = &rt->layout;
+	struct gomap_shape shape;
+	uint64_t map;
+
+	rt->types.reflect_loaded = true;
+	if (!l->var.reflectOffs.present || !l->reflectOffs.m.present ||
+	    !reflect_shape(l, &shape))
+		return NULL;
+	cleanup_err struct err *e = rt_ptr(
+		rt, l->var.reflectOffs.addr + l->reflectOffs.m.offset, &map);
+	if (!e)
+		e = gomap_each(rt, map, &shape, add_reflect_name, rt);
+	if (e && e->code == ERR_NOMEM)
+		return steal(&e);
+	if (e)
+		log_verbose("names of types made by reflect: %s", e->message);
+	return NULL;
+}
+
+/* Follows runtime/runtime1.go:reflect_addReflectOff. */
+static struct err *reflect_name(struct runtime *rt, uint32_t id, uint64_t *out)
+{
+	if (!rt->types.reflect_loaded)
+		TRY(load_reflect_names(rt));
+	*out = addr_map_find(&rt->types.reflect_names, id);
+	return NULL;
+}
+
+/* A name, and where the memory ends that it must lie in. */
+struct name {
+	uint64_t addr, end; /* addr 0: there is none */
+};
+
+/* The name at that offset of a type. Follows runtime/type.go:resolveNameOff. */
+static struct err *find_name(struct runtime *rt, uint64_t type, uint32_t offset,
+			     struct name *out)
 {
 	const struct module *m = module_of_type(rt, type);
-	struct cursor c;
-	uint8_t head[11];
+
+	*out = (struct name){ 0, UINT64_MAX };
+	if (offset == 0)
+		return NULL;
+	if (!m)
+		return reflect_name(rt, offset, &out->addr);
+	if (offset >= m->etypes - m->types)
+		return err_new(ERR_FORMAT, "it lies outside its module");
+	*out = (struct name){ m->types + offset, m->etypes };
+	return NULL;
+}
+
+/*
+ * Moves from a name's start to its bytes, and counts those. Byte by byte: what
+ * follows the name may not exist. Follows internal/abi/type.go:
+ * Name.ReadVarint.
+ */
+static struct err *name_start(struct runtime *rt, struct name *name,
+			      uint64_t *len)
+{
+	uint64_t byte = 0x80;
+
+	*len = 0;
+	name->addr++; /* a byte of flags */
+	for (int shift = 0; byte & 0x80; shift += 7) {
+		if (shift > 28 || name->addr >= name->end)
+			return err_new(ERR_FORMAT, "its length does not end");
+		TRY(cache_read_uint(&rt->cache, name->addr++, 1, &byte));
+		*len |= (byte & 0x7f) << shift;
+	}
+	return *len <= MAX_NAME
+		       ? NULL
+		       : err_new(ERR_FORMAT, "it has %" PRIu64 " bytes", *len);
+}
+
+/* Appends it: a byte of flags, the length as a varint, the bytes. */
+static struct err *read_name(struct runtime *rt, uint64_t type, uint32_t offset,
+			     struct buf *out)
+{
+	struct name name;
 	uint64_t len;
 
-	/* Types made by reflection have their names in reflectOffs. */
-	if (offset == 0 || !m)
+	TRY(find_name(rt, type, offset, &name));
+	if (!name.addr)
 		return NULL;
-	uint64_t addr = m->types + offset;
-	if (addr >= m->etypes)
-		return err_new(ERR_FORMAT,
-			       "the type at %#" PRIx64 " has its name outside "
-			       "its module",
-			       type);
-	size_t n = min_u64(sizeof(head), m->etypes - addr);
-	TRY(rt_read(rt, addr, head, n));
-	cursor_init(&c, "type name", head + 1, n - 1, addr + 1);
-	TRY(cursor_uvarint(&c, &len));
-	if (len > MAX_NAME)
-		return err_new(ERR_FORMAT,
-			       "the type at %#" PRIx64 " has a name of %" PRIu64
-			       " bytes",
-			       type, len);
+	TRY(name_start(rt, &name, &len));
 	if (!len)
 		return NULL;
 	TRY(buf_reserve(out, len));
-	TRY(rt_read(rt, cursor_offset(&c), out->v + out->len, len));
+	TRY(rt_read(rt, name.addr, out->v + out->len, len));
 	out->len += len;
 	return NULL;
+}
+
+/* Appends the name at that offset of a type. */
+static struct err *name_at(struct runtime *rt, uint64_t type, uint32_t offset,
+			   struct buf *out)
+{
+	return err_wrap(read_name(rt, type, offset, out),
+			"name of the type at %#" PRIx64, type);
 }
 
 /* Follows runtime/type.go:rtype.string. */

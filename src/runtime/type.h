@@ -40,6 +40,10 @@ struct type_table {
 	struct read_cache cache;
 	struct addr_map index; /* address to 1 + index in masks */
 	VEC(struct type_mask) masks;
+	/* Names of types that reflect made, by their offsets; read when first
+	 * needed, by the main thread alone. */
+	struct addr_map reflect_names;
+	bool reflect_loaded;
 };
 
 struct err *type_table_init(struct type_table *t,
@@ -52,9 +56,9 @@ struct err *type_read(struct runtime *rt, uint64_t addr,
 
 /*
  * Appends the type's name as WriteHeapDump writes it: package path, a dot and
- * the name, or the type's string if it has no package. Of a type that
- * reflection made, nothing: its name is not looked for yet. Follows
- * runtime/heapdump.go:dumptype.
+ * the name, or the type's string if it has no package. Nothing for a type that
+ * reflect made of which the name can't be found (type.c:load_reflect_names).
+ * Follows runtime/heapdump.go:dumptype.
  */
 struct err *type_name(struct runtime *rt, const struct type_info *type,
 		      struct buf *out) must_check;

@@ -53,7 +53,6 @@ START_TEST(members_of_a_span)
 	uint64_t mspan = fake_add_span(&f, &(struct fake_span){
 						   .base = page(5),
 						   .class = CLASS_48,
-						   .noscan = true,
 						   .npages = 2,
 						   .nelems = 300,
 						   .freeindex = 17,
@@ -72,11 +71,28 @@ START_TEST(members_of_a_span)
 	ck_assert_uint_eq(
 		s->bits,
 		fake_get(&f.target, mspan + l->mspan.allocBits.offset, 8));
-	ck_assert(span_noscan(s));
+	ck_assert(!span_noscan(s));
 	ck_assert_uint_eq(span_sizeclass(s), CLASS_48);
 	ck_assert_uint_eq(span_elemsize(&f.rt.spans, s), 48);
 	ck_assert_uint_eq(span_bytes(&f.rt.spans, s), 2 * FAKE_PAGE);
 	ck_assert_uint_eq(f.rt.spans.bytes, 2 * FAKE_PAGE);
+}
+END_TEST
+
+/* A user arena's chunk that was freed has become one without pointers. */
+START_TEST(a_freed_chunk)
+{
+	const struct layout *l = &f.rt.layout;
+	uint64_t mspan = fake_add_span(&f, &(struct fake_span){
+						   .base = page(5),
+						   .noscan = true,
+						   .npages = 2,
+						   .nelems = 1,
+					   });
+	fake_set(&f, mspan, &l->mspan.isUserArenaChunk, 1);
+	fake_load(&f);
+	ck_assert_uint_eq(f.rt.spans.list.len, 0);
+	ck_assert_uint_eq(f.rt.spans.bytes, 0);
 }
 END_TEST
 
@@ -601,6 +617,7 @@ int main(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, an_empty_heap);
 	tcase_add_test(tc, members_of_a_span);
+	tcase_add_test(tc, a_freed_chunk);
 	tcase_add_test(tc, order_and_state);
 	tcase_add_test(tc, many_spans);
 	tcase_add_test(tc, sweep_states);

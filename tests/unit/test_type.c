@@ -270,12 +270,12 @@ START_TEST(damaged_names)
 	fake_set(&f, addr, &l->type.Str, UINT32_MAX);
 	expect_bad_name(addr, "outside its module");
 	fake_set(&f, addr, &l->type.Str, FAKE_TYPES_SIZE - 1);
-	expect_bad_name(addr, "type name");
+	expect_bad_name(addr, "length does not end");
 	fake_set(&f, addr, &l->type.Str, name - FAKE_TYPES);
 	fake_put(&f.target, name + 1, 4, 0x7fffffff); /* 268 million bytes */
-	expect_bad_name(addr, "has a name of");
+	expect_bad_name(addr, "it has 268435455 bytes");
 	memset(fake_at(&f.target, name + 1, 10), 0xff, 10);
-	expect_bad_name(addr, "type name");
+	expect_bad_name(addr, "length does not end");
 }
 END_TEST
 
