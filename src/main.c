@@ -145,6 +145,7 @@ static struct err *write_dump(const struct options *o, struct runtime *rt,
 	struct progress progress;
 	const struct heapdump_options options = {
 		.no_contents = o->no_contents,
+		.extra_roots = o->extra_roots,
 		.progress = on_progress,
 		.arg = &progress,
 	};

@@ -13,7 +13,8 @@
 const char *argp_program_version = PACKAGE_STRING;
 
 enum {
-	KEY_FORCE = 0x100,
+	KEY_EXTRA_ROOTS = 0x100,
+	KEY_FORCE,
 	KEY_MAX_SIZE,
 	KEY_MAX_WAIT,
 	KEY_NO_CONTENTS,
@@ -40,6 +41,10 @@ static const struct argp_option options[] = {
 	  0 },
 	{ "no-contents", KEY_NO_CONTENTS, NULL, 0,
 	  "Write all bytes that are not pointers as 0", 0 },
+	{ "extra-roots", KEY_EXTRA_ROOTS, NULL, 0,
+	  "Write OtherRoot records, which the runtime itself does not: what "
+	  "finalizers, cleanups and weak pointers keep alive",
+	  0 },
 	{ "force", KEY_FORCE, NULL, 0, "Replace a file that exists", 0 },
 	{ NULL, 0, NULL, 0, "Capture:", 2 },
 	{ "max-wait", KEY_MAX_WAIT, "MS", 0,
@@ -132,6 +137,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case 'z':
 		parse_compression(arg, state, o);
+		return 0;
+	case KEY_EXTRA_ROOTS:
+		o->extra_roots = true;
 		return 0;
 	case KEY_FORCE:
 		o->force = true;

@@ -20,6 +20,7 @@ struct options {
 	struct compression_choice compress; /* -z */
 	bool summary;			    /* --summary */
 	bool no_contents;		    /* --no-contents */
+	bool extra_roots;		    /* --extra-roots */
 	unsigned int max_wait;		    /* ms to wait for a clean moment */
 	bool no_libunwind;		    /* --unwind=rules */
 	enum log_level level;

@@ -8,6 +8,7 @@
 #include "runtime/itab.h"
 #include "runtime/memprof.h"
 #include "runtime/memstats.h"
+#include "runtime/roots.h"
 #include "runtime/running.h"
 #include "runtime/runtime.h"
 #include "runtime/special.h"
@@ -359,26 +360,35 @@ static struct err *write_segments(struct writer *w)
 	return NULL;
 }
 
-/* ---- other roots --------------------------------------------------------- */
+/* ---- other roots: the runtime has a tag for them, and never writes any ---- */
+
+static struct err *write_root(void *arg, const struct other_root *r)
+{
+	struct writer *w = arg;
+
+	TRY(encode_uint(&w->buf, TAG_OTHER_ROOT));
+	TRY(encode_string(&w->buf, r->what));
+	TRY(encode_uint(&w->buf, r->pointer));
+	return end_record(w);
+}
 
 static struct err *write_register(void *arg, const struct register_root *r)
 {
-	struct writer *w = arg;
 	char text[64];
 
 	snprintf(text, sizeof(text), "register %s of thread %d", r->name,
 		 (int)r->thread->ns_tid);
-	TRY(encode_uint(&w->buf, TAG_OTHER_ROOT));
-	TRY(encode_string(&w->buf, text));
-	TRY(encode_uint(&w->buf, r->value));
-	return end_record(w);
+	return write_root(arg, &(struct other_root){ text, r->value });
 }
 
-/* What the runtime need not write, for nothing runs then. */
+/* Registers always: where the runtime writes a dump, nothing runs. */
 static struct err *write_other_roots(struct writer *w)
 {
-	return err_wrap(running_registers_each(w->rt, write_register, w),
-			"registers");
+	TRY(err_wrap(running_registers_each(w->rt, write_register, w),
+		     "registers"));
+	if (!w->options->extra_roots)
+		return NULL;
+	return err_wrap(other_root_each(w->rt, write_root, w), "other roots");
 }
 
 /* ---- finalizers, statistics, memory profile ------------------------------ */

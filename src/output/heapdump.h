@@ -39,6 +39,7 @@ enum heapdump_field { FIELD_EOL = 0, FIELD_PTR = 1 };
 struct heapdump_options {
 	unsigned int threads; /* 0: as many as are useful */
 	bool no_contents;     /* what is no pointer is written as 0 */
+	bool extra_roots;     /* OtherRoot records: runtime/roots.h */
 	/* Called with the bytes of spans that are done; may be NULL. */
 	void (*progress)(void *arg, uint64_t done);
 	void *arg;

@@ -66,6 +66,7 @@ static struct err *read_special(struct runtime *rt, const struct span *span,
 	TRY(cache_read(&rt->specials, addr, bytes, size));
 	uint64_t offset = field(&l->special.offset, bytes);
 	struct special s = {
+		.addr = addr,
 		.object = span->base + offset,
 		.kind = kind_of(l, field(&l->special.kind, bytes)),
 	};

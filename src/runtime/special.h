@@ -41,6 +41,7 @@ enum special_kind {
 };
 
 struct special {
+	uint64_t addr;	 /* of the runtime's own */
 	uint64_t object; /* as the program has it */
 	uint32_t slot;
 	enum special_kind kind : 8;

@@ -35,7 +35,8 @@ START_TEST(defaults)
 
 	ck_assert_int_eq(o.pid, 1234);
 	ck_assert_ptr_null(o.output);
-	ck_assert(!o.force && !o.summary && !o.no_contents && !o.no_libunwind);
+	ck_assert(!o.force && !o.summary && !o.no_contents && !o.extra_roots &&
+		  !o.no_libunwind);
 	ck_assert_uint_eq(o.max_size, 0);
 	ck_assert_uint_eq(o.max_wait, 2000);
 	ck_assert_int_eq(o.compress.kind, COMPRESS_NONE);
@@ -61,6 +62,7 @@ START_TEST(switches)
 {
 	ck_assert(parse("--summary 1").summary);
 	ck_assert(parse("--no-contents 1").no_contents);
+	ck_assert(parse("--extra-roots 1").extra_roots);
 	ck_assert(parse("--unwind=rules 1").no_libunwind);
 	ck_assert(!parse("--unwind=rules --unwind=libunwind 1").no_libunwind);
 	ck_assert_int_eq(parse("-q 1").level, LOG_QUIET);
