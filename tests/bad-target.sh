@@ -41,6 +41,24 @@ not_go() {
 	until_true 10 at_large $!
 }
 
+# A shell that has started the program: what may be meant is said.
+wrapped() {
+	start_program "$work/wrapper"
+	wrapper=$pid
+	child=$(sed -n 's/^ready \([0-9]*\).*/\1/p' fixture.out)
+	refused "$wrapper" "not a Go program" "$child (demo"
+	pid=$child
+	unharmed
+	stop_wrapped
+}
+
+stop_wrapped() {
+	echo quit >&6
+	exec 6>&-
+	wait "$wrapper" || fail "the fixture ended with status $?"
+	not_mine "$wrapper"
+}
+
 itself() {
 	refused $$ Go
 }
@@ -74,3 +92,7 @@ start_fixture demo "$(newest)"
 traced
 stop_fixture
 without_dwarf
+build_fixture demo "$(newest)"
+printf '#!/bin/sh\n"%s"\nexit $?\n' "$fixture" >wrapper
+chmod +x wrapper
+wrapped

@@ -24,9 +24,12 @@ static struct err *check_release(const char *release)
 		return NULL;
 	}
 	if (minor < OLDEST_MINOR)
-		return err_new(ERR_UNSUPPORTED,
-			       "built by %s; hdattach reads Go 1.%d and newer",
-			       release, OLDEST_MINOR);
+		return err_hint(err_new(ERR_UNSUPPORTED,
+					"built by %s; hdattach reads Go 1.%d "
+					"and newer",
+					release, OLDEST_MINOR),
+				"build it with a newer Go, or have it call "
+				"runtime/debug.WriteHeapDump itself");
 	if (minor > NEWEST_MINOR)
 		log_warn("built by %s, newer than Go 1.%d: read by its shape",
 			 release, NEWEST_MINOR);

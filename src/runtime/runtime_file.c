@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "elf/buildinfo.h"
+#include "target/diagnose.h"
 #include "target/target.h"
 
 #include <stdlib.h>
@@ -104,6 +105,14 @@ static struct err *find_library(struct target *t, struct runtime_file *out)
 	return NULL;
 }
 
+/* A shell, or whatever else has started the program that is meant. */
+static struct err *hint_children(const struct target *t, struct err *e)
+{
+	cleanup_free char *children = t->pid ? diagnose_children(t->pid) : NULL;
+
+	return children ? err_hint(e, "its children are %s", children) : e;
+}
+
 struct err *runtime_file_find(struct target *t, struct runtime_file *out)
 {
 	cleanup(runtime_file_deinit) struct runtime_file file = {};
@@ -112,7 +121,7 @@ struct err *runtime_file_find(struct target *t, struct runtime_file *out)
 	if (e && e->code == ERR_NOT_GO) {
 		TRY(find_library(t, &file));
 		if (!file.elf)
-			return steal(&e);
+			return hint_children(t, steal(&e));
 	} else {
 		TRY(steal(&e));
 		TRY(elf_file_bias(file.elf, t->at_phdr, &file.bias));

@@ -9,6 +9,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
+/* The user namespace that there is from boot on (linux/proc_ns.h). */
+#define FIRST_USER_NS "user:[4026531837]"
+
 /* The first line of a file in at most 64 bytes; "" if it can't be read. */
 static void read_line(const char *path, char out[static 65])
 {
@@ -62,7 +65,11 @@ static bool is_in_other_user_ns(const struct proc *p, const struct proc *self)
 	cleanup_free char *theirs = proc_read_link(p, "ns/user");
 	cleanup_free char *ours = proc_read_link(self, "ns/user");
 
-	return theirs && ours && strcmp(theirs, ours) != 0;
+	if (!ours)
+		return false;
+	/* From below, theirs may not even be looked at. */
+	return theirs ? strcmp(theirs, ours) != 0
+		      : strcmp(ours, FIRST_USER_NS) != 0;
 }
 
 static bool is_dead(const struct proc *p)
@@ -183,6 +190,18 @@ static bool can_ptrace(const struct attach_facts *f)
 	return f->self.cap_eff >> CAP_SYS_PTRACE & 1;
 }
 
+/* Who is root already lacks the capability, as containers have it. */
+static struct err *hint_privilege(const struct attach_facts *f, struct err *e,
+				  const char *otherwise)
+{
+	if (f->self.uid[1] == 0)
+		otherwise = "we are root, but in a container: run on the host, "
+			    "or give the container CAP_SYS_PTRACE (docker: "
+			    "--cap-add=SYS_PTRACE; Kubernetes: "
+			    "securityContext.capabilities.add)";
+	return err_hint(e, "%s", otherwise);
+}
+
 static struct err *explain_user(const struct attach_facts *f)
 {
 	const struct proc_status *t = &f->target;
@@ -201,7 +220,8 @@ static struct err *explain_user(const struct attach_facts *f)
 			    f->pid, t->name, t->uid[0], t->uid[1], t->uid[2],
 			    t->gid[0], t->gid[1], t->gid[2], f->self.uid[0],
 			    f->self.gid[0]);
-	return err_hint(e, "run as root, or as the user of the process");
+	return hint_privilege(f, e,
+			      "run as root, or as the user of the process");
 }
 
 static struct err *explain_yama(const struct attach_facts *f)
@@ -221,9 +241,10 @@ static struct err *explain_yama(const struct attach_facts *f)
 		return err_hint(e, "only a core that it writes itself can be "
 				   "had of it (Go: GOTRACEBACK=crash)");
 	if (f->yama_scope == YAMA_CAPABILITY)
-		return err_hint(e, "run as root");
-	return err_hint(e, "run as root, or: sysctl kernel.yama.ptrace_scope=0"
-			   " (as root)");
+		return hint_privilege(f, e, "run as root");
+	return hint_privilege(f, e,
+			      "run as root, or: sysctl "
+			      "kernel.yama.ptrace_scope=0 (as root)");
 }
 
 /* What is left when the users are the same: the process or our own jail. */
@@ -232,7 +253,8 @@ static struct err *explain_rest(const struct attach_facts *f)
 	const struct proc_status *t = &f->target;
 
 	if (!can_ptrace(f) && (t->cap_prm & ~f->self.cap_prm))
-		return err_hint(
+		return hint_privilege(
+			f,
 			err_new(ERR_DENIED,
 				"process %d (%s) has capabilities that we lack "
 				"(%#llx)",
@@ -241,7 +263,8 @@ static struct err *explain_rest(const struct attach_facts *f)
 						     ~f->self.cap_prm)),
 			"run as root");
 	if (!can_ptrace(f) && f->not_dumpable)
-		return err_hint(
+		return hint_privilege(
+			f,
 			err_new(ERR_DENIED,
 				"process %d (%s) is not dumpable: it changed "
 				"its ids, or asked for it (prctl)",
@@ -314,4 +337,51 @@ struct err *diagnose_refusal(pid_t pid, int errnum)
 	TRY(attach_facts_explain(&f));
 	return err_new(ERR_DENIED, "may not attach to process %d (%s): %s", pid,
 		       f.target.name, strerror(errnum));
+}
+
+/* The ids of all children, whichever thread started them; NULL: none. */
+static char *list_children(const struct proc *p)
+{
+	cleanup_tids struct tids tids = {};
+	cleanup_err struct err *e = proc_list_tasks(p, &tids);
+	char name[PROC_NAME_MAX];
+	size_t size;
+
+	for (size_t i = 0; !e && i < tids.len; i++) {
+		char *text = NULL;
+
+		proc_task_name(name, tids.v[i], "children");
+		struct err *none = proc_read(p, name, &text, &size);
+		if (!none && size)
+			return text;
+		err_free(none);
+		free(text);
+	}
+	return NULL;
+}
+
+char *diagnose_children(pid_t pid)
+{
+	enum { MOST = 3 };
+	cleanup_proc struct proc p = { .dir = -1 };
+	cleanup_free char *out = NULL;
+	cleanup_err struct err *e = proc_init(&p, pid);
+	cleanup_free char *ids = e ? NULL : list_children(&p);
+	const char *at = ids;
+
+	for (int i = 0; at && i < MOST; i++) {
+		char *end, *longer, name[65];
+		pid_t child = (pid_t)strtol(at, &end, 10);
+
+		if (end == at)
+			break;
+		at = end;
+		name_of(child, name);
+		if (asprintf(&longer, "%s%s%d (%s)", out ? out : "",
+			     out ? ", " : "", child, name) < 0)
+			return NULL;
+		free(out);
+		out = longer;
+	}
+	return steal(&out);
 }

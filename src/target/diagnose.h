@@ -61,4 +61,10 @@ struct err *attach_facts_explain(const struct attach_facts *f) must_check;
  */
 struct err *diagnose_refusal(pid_t pid, int errnum) must_check;
 
+/*
+ * The first children of a process as text, "101 (server), 102 (proxy)", to be
+ * freed: one of them may be who is meant. NULL if it has none.
+ */
+char *diagnose_children(pid_t pid);
+
 #endif

@@ -120,17 +120,22 @@ static struct err *check_machine(struct target *t)
 			       "%s (%s) is not an ELF executable", t->exe_path,
 			       t->exe_name);
 	if (header[EI_CLASS] != ELFCLASS64)
-		return err_new(ERR_UNSUPPORTED,
-			       "process %d (%s) is a 32-bit program", t->pid,
-			       t->exe_name);
+		return err_hint(err_new(ERR_UNSUPPORTED,
+					"process %d (%s) is a 32-bit program",
+					t->pid, t->exe_name),
+				"hdattach reads 64-bit ones: build it with "
+				"GOARCH=amd64 or arm64");
 	uint64_t machine = load_uint(header + EI_NIDENT + 2, 2,
 				     header[EI_DATA] == ELFDATA2MSB);
 	t->arch = arch_by_elf_machine((uint16_t)machine);
 	if (!t->arch || t->arch != arch_host())
-		return err_new(ERR_UNSUPPORTED,
-			       "process %d (%s) is of a machine (ELF %u) that "
-			       "can't be traced here",
-			       t->pid, t->exe_name, (unsigned int)machine);
+		return err_hint(err_new(ERR_UNSUPPORTED,
+					"process %d (%s) is of a machine (ELF "
+					"%u) that can't be traced here",
+					t->pid, t->exe_name,
+					(unsigned int)machine),
+				"it is run by an emulator, whose memory is not "
+				"the program's");
 	return NULL;
 }
 
@@ -308,8 +313,9 @@ static struct err *live_stop(struct target *t)
 
 	if (!e)
 		return NULL;
-	if (e->code == ERR_OS && (e->errnum == EPERM || e->errnum == EACCES))
-		refused = e->errnum;
+	if (e->code == ERR_OS &&
+	    (e->errnum == EPERM || e->errnum == EACCES || e->errnum == ENOSYS))
+		refused = e->errnum; /* ENOSYS: by a seccomp filter */
 	err_free(tracees_release(&l->tracees));
 	if (!refused)
 		return err_wrap(e, "can't stop process %d (%s)", t->pid,

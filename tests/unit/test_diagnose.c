@@ -119,6 +119,9 @@ START_TEST(explains_the_user)
 	expect_hint(attach_facts_explain(&f), ERR_DENIED,
 		    "belongs to user 9, and we are user 7 without CAP_SYS_PTR",
 		    "root");
+	f.self.uid[1] = 0;
+	expect_hint(attach_facts_explain(&f), ERR_DENIED, "belongs to user 9",
+		    "give the container CAP_SYS_PTRACE");
 	f = plain_facts();
 	f.target.uid[2] = 0;
 	expect_error(attach_facts_explain(&f), ERR_DENIED, "user ids 7/7/0");
@@ -172,6 +175,9 @@ START_TEST(explains_the_rest)
 	f.not_dumpable = true;
 	expect_hint(attach_facts_explain(&f), ERR_DENIED, "not dumpable",
 		    "root");
+	f.self.uid[1] = 0;
+	expect_hint(attach_facts_explain(&f), ERR_DENIED, "not dumpable",
+		    "give the container CAP_SYS_PTRACE");
 	f = plain_facts();
 	strcpy(f.label, "docker-default (enforce)");
 	expect_error(attach_facts_explain(&f), ERR_DENIED,
