@@ -43,7 +43,7 @@ static const struct argp_option options[] = {
 	  "Write all bytes that are not pointers as 0", 0 },
 	{ "extra-roots", KEY_EXTRA_ROOTS, NULL, 0,
 	  "Write OtherRoot records, which the runtime itself does not: what "
-	  "finalizers, cleanups and weak pointers keep alive",
+	  "finalizers, cleanups, weak pointers and some locals keep alive",
 	  0 },
 	{ "force", KEY_FORCE, NULL, 0, "Replace a file that exists", 0 },
 	{ NULL, 0, NULL, 0, "Capture:", 2 },

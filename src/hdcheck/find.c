@@ -225,5 +225,7 @@ struct err *find_print(const struct dump_file *file, const uint64_t *addresses,
 	TRY(follow_all(&f));
 	for (size_t i = 0; i < count; i++)
 		TRY(show(&f, file, addresses[i], out));
+	fprintf(out, "%llu of %llu objects reached\n", (ull)f.reached.len,
+		(ull)f.offsets.len);
 	return NULL;
 }

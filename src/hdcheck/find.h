@@ -21,6 +21,10 @@
  *	0xc000080e10: in StackFrame 0xc000080df0 of 64 bytes (main.main)
  *	0x10: nowhere
  *
+ * and behind them how many objects there are, and how many of them are reached:
+ *
+ *	1520 of 1533 objects reached
+ *
  * An object is reached if pointers lead to it from Data, BSS, a frame, a
  * goroutine (its g, m and context), an OSThread, a defer, a panic, a queued
  * finalizer or an OtherRoot. A finalizer that is set is none: what it would be

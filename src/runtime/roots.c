@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/roots.h"
 
+#include "runtime/goroutine.h"
 #include "runtime/list_guard.h"
 #include "runtime/mcache.h"
 #include "runtime/object.h"
 #include "runtime/runtime.h"
 #include "runtime/special.h"
+#include "runtime/stack_objects.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -232,6 +234,36 @@ static struct err *tell_tiny(struct runtime *rt, uint64_t mcache, void *arg)
 		    mcache);
 }
 
+/* ---- locals that have an address ----------------------------------------- */
+
+struct stack_sink {
+	struct runtime *rt;
+	const struct sink *sink;
+	uint64_t goroutine; /* its id */
+};
+
+static struct err *tell_stack_word(void *arg, uint64_t object, uint64_t pointer)
+{
+	const struct stack_sink *s = arg;
+
+	return tell(s->rt, s->sink, pointer,
+		    "stack object at 0x%" PRIx64 " of goroutine %" PRIu64,
+		    object, s->goroutine);
+}
+
+/* A stack that makes no sense has been told of with its frames. */
+static struct err *tell_stack(void *arg, const struct goroutine *g)
+{
+	struct stack_sink *s = arg;
+
+	s->goroutine = g->id;
+	struct err *e = stack_objects_each(s->rt, g, tell_stack_word, s);
+	if (!e || (e->code != ERR_FAULT && e->code != ERR_FORMAT))
+		return e;
+	err_free(e);
+	return NULL;
+}
+
 struct err *other_root_each(struct runtime *rt,
 			    struct err *(*fn)(void *arg,
 					      const struct other_root *),
@@ -248,5 +280,7 @@ struct err *other_root_each(struct runtime *rt,
 	struct sink s = { fn, arg, reader };
 	TRY(special_each_span(rt, 0, tell_specials, &s));
 	TRY(tell_queue(rt, &s));
-	return mcache_each(rt, tell_tiny, &s);
+	TRY(mcache_each(rt, tell_tiny, &s));
+	struct stack_sink stacks = { .rt = rt, .sink = &s };
+	return goroutine_each(rt, tell_stack, &stacks);
 }

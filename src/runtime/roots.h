@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Roots of the garbage collector that no record of a runtime's own dump shows:
- * what specials, the queue of cleanups and the allocator of tiny objects hold.
+ * what specials, the queue of cleanups, the allocator of tiny objects and stack
+ * objects hold.
  * (Globals, frames, goroutines, defers, panics and queued finalizers have
  * records.) Follows runtime/mgcmark.go:markroot, markrootSpans,
- * gcMarkTinyAllocs.
+ * gcMarkTinyAllocs, scanstack.
  */
 #ifndef HD_RUNTIME_ROOTS_H
 #define HD_RUNTIME_ROOTS_H
