@@ -334,6 +334,52 @@ START_TEST(bias)
 }
 END_TEST
 
+/* By the lowest address that a library is mapped at. */
+START_TEST(bias_of_a_mapping)
+{
+	const struct image_segment segments[] = {
+		{ { .p_type = PT_NOTE, .p_vaddr = 0x70000 }, 0 },
+		{ { .p_type = PT_LOAD,
+		    .p_offset = 0x40,
+		    .p_vaddr = 0x10040,
+		    .p_filesz = 0x1000,
+		    .p_align = 0x1000 },
+		  0 },
+	};
+	cleanup_elf_file struct elf_file *f = open_image(&(struct image){
+		.type = ET_DYN, .segments = segments, .segment_count = 2 });
+	cleanup_elf_file struct elf_file *none = open_image(&(struct image){
+		.type = ET_DYN, .segments = segments, .segment_count = 1 });
+	uint64_t at;
+
+	expect_ok(elf_file_bias_at(f, 0x7f0000010000, &at));
+	ck_assert_uint_eq(at, 0x7f0000000000);
+	expect_error(elf_file_bias_at(f, 0x7f0000010008, &at), ERR_FORMAT,
+		     "not loaded at");
+	expect_error(elf_file_bias_at(none, 0x10000, &at), ERR_FORMAT,
+		     "not loaded at");
+}
+END_TEST
+
+START_TEST(imports)
+{
+	cleanup_elf_file struct elf_file *self = NULL;
+	cleanup_elf_file struct elf_file *f = open_image(&sample);
+	bool imported = true;
+
+	/* dyn is defined there, and alpha in .symtab. */
+	expect_ok(elf_file_imports(f, "dyn", &imported));
+	ck_assert(!imported);
+	expect_ok(elf_file_imports(f, "alpha", &imported));
+	ck_assert(!imported);
+	expect_ok(elf_file_open("/proc/self/exe", &self));
+	expect_ok(elf_file_imports(self, "elf_version", &imported));
+	ck_assert(imported);
+	expect_ok(elf_file_imports(self, "exported_for_test", &imported));
+	ck_assert(!imported);
+}
+END_TEST
+
 int exported_for_test = 1;
 
 /* This program itself. */
@@ -605,6 +651,8 @@ int main(void)
 	tcase_add_test(tc, symbols_found);
 	tcase_add_test(tc, symbols_none_or_bad);
 	tcase_add_test(tc, bias);
+	tcase_add_test(tc, bias_of_a_mapping);
+	tcase_add_test(tc, imports);
 	tcase_add_test(tc, self);
 	tcase_add_test(tc, build_id);
 	tcase_add_test(tc, debug_by_link);

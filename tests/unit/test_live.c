@@ -100,6 +100,36 @@ START_TEST(knows_its_executable)
 }
 END_TEST
 
+/* Of a process that runs, and whatever has become of the file's name. */
+START_TEST(opens_what_is_mapped)
+{
+	struct child c = child_start(child_idle);
+	cleanup_target struct target *t = open_child(&c);
+
+	ck_assert_uint_eq(t->mapping_count, 0);
+	expect_ok(target_map(t));
+	ck_assert(!t->stopped);
+	const struct mapping *m = target_mapping(t, t->at_phdr);
+	ck_assert_ptr_nonnull(m);
+	cleanup_free char *path = target_mapped_path(t, m);
+	ck_assert_ptr_nonnull(path);
+	ck_assert_int_eq(access(path, R_OK), 0);
+
+	char heap[] = "[heap]", nowhere[] = "/no/such/file";
+	struct mapping other = *m;
+	other.inode++;
+	ck_assert_ptr_null(target_mapped_path(t, &other));
+	other = *m;
+	other.path = heap;
+	ck_assert_ptr_null(target_mapped_path(t, &other));
+	/* Only by way of the mapping, for which privilege is needed. */
+	other.path = nowhere;
+	cleanup_free char *by_map = target_mapped_path(t, &other);
+	ck_assert(!by_map == (geteuid() != 0));
+	child_end(&c);
+}
+END_TEST
+
 START_TEST(measures_the_stop)
 {
 	struct child c = child_start(child_worker);
@@ -420,6 +450,7 @@ int main(void)
 	tcase_add_test(tc, stops_every_thread);
 	tcase_add_test(tc, captures_registers);
 	tcase_add_test(tc, knows_its_executable);
+	tcase_add_test(tc, opens_what_is_mapped);
 	tcase_add_test(tc, measures_the_stop);
 	tcase_add_test(tc, read_is_not_interrupted);
 	tcase_add_test(tc, no_signal_is_lost_or_doubled);
