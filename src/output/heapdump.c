@@ -360,7 +360,8 @@ static struct err *write_segments(struct writer *w)
 	return NULL;
 }
 
-/* ---- other roots: the runtime has a tag for them, and never writes any ---- */
+/* ---- other roots: the runtime has a tag for them, and never writes any ----
+ */
 
 static struct err *write_root(void *arg, const struct other_root *r)
 {
@@ -374,11 +375,11 @@ static struct err *write_root(void *arg, const struct other_root *r)
 
 static struct err *write_register(void *arg, const struct register_root *r)
 {
-	char text[64];
+	struct other_root root = { .pointer = r->value };
 
-	snprintf(text, sizeof(text), "register %s of thread %d", r->name,
-		 (int)r->thread->ns_tid);
-	return write_root(arg, &(struct other_root){ text, r->value });
+	snprintf(root.what, sizeof(root.what), "register %s of thread %d",
+		 r->name, (int)r->thread->ns_tid);
+	return write_root(arg, &root);
 }
 
 /* Registers always: where the runtime writes a dump, nothing runs. */

@@ -17,7 +17,7 @@ enum {
 /* What is known of a running goroutine. */
 struct running {
 	struct runtime *rt;
-	struct machine *mach;
+	struct machine *mach; /* NULL where only the status counts */
 	struct goroutine *g;
 	uint64_t saved_sp, saved_pc, saved_lr; /* g.sched */
 	uint64_t signal_lo, signal_hi;	       /* gsignal's stack */
@@ -478,7 +478,6 @@ static struct err *show_registers(struct running *r, void *arg)
 	const struct registers *registers = arg;
 	const struct arch *arch = r->rt->arch;
 	struct register_root root = {
-		.thread = r->mach->thread,
 		.goroutine = r->g->addr,
 		.id = r->g->id,
 	};
@@ -487,6 +486,7 @@ static struct err *show_registers(struct running *r, void *arg)
 
 	if (r->g->place != PLACE_REGISTERS)
 		return NULL;
+	root.thread = r->mach->thread;
 	for (unsigned int i = 0; i < arch->general_count; i++) {
 		root.name = arch->general[i];
 		root.value = r->regs.general[i];

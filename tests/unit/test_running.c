@@ -673,7 +673,7 @@ START_TEST(preempted_frames)
 	uint64_t top;
 
 	top = put_frame(sp, 1, object, pc_of(F_WORK));
-	top = put_frame(top, STACK + 8, object + 48, pc_of(F_CALLER));
+	top = put_frame(top, sp + 8, object + 48, pc_of(F_CALLER));
 	top = put_frame(top, 1, 2, pc_of(F_GOEXIT));
 	set_saved(pc_of(F_PREEMPT), sp);
 	fake_set(&f, g, &f.rt.layout.g.atomicstatus, FAKE_RUNNABLE);
