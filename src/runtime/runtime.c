@@ -78,7 +78,7 @@ struct err *runtime_load(struct runtime *rt)
 	if (!rt->no_libunwind)
 		TRY(lib_unwinder_create(rt, &rt->lib));
 	TRY(err_wrap(span_table_load(rt), "reading the heap's spans"));
-	TRY(read_cache_init_blocks(&rt->specials, rt->target, SPECIAL_BLOCKS));
+	TRY(special_cache_init(rt));
 	return err_wrap(sweep_load(rt), "reading what is to be swept");
 }
 

@@ -345,6 +345,7 @@ static struct err *add_span(struct runtime *rt, uint64_t addr,
 	if (allocating)
 		s.flags |= SPAN_ALLOCATING;
 	t->bytes += span_bytes(t, &s);
+	t->with_specials += (flags & SPAN_SPECIALS) != 0;
 	return vec_push(&t->list, s);
 }
 

@@ -71,6 +71,7 @@ struct span_table {
 	uint32_t size_classes;
 	uint64_t torn, unswept; /* spans */
 	uint64_t cached;	/* of the unswept: those with SPAN_CACHED */
+	uint64_t with_specials; /* spans that have some */
 	uint64_t bytes;		/* in all spans in use */
 };
 

@@ -6,7 +6,13 @@
 
 #include <inttypes.h>
 
-enum { MAX_SPECIAL = 128 }; /* bytes of a special with what it is part of */
+enum {
+	MAX_SPECIAL = 128, /* bytes of a special with what it is part of */
+	/* Of the cache: as many as the specials of a span mostly take. */
+	BLOCKS_A_SPAN = 4,
+	LEAST_BLOCKS = 64,
+	MOST_BLOCKS = 8192, /* 32 MiB: some 700,000 specials */
+};
 
 _Static_assert(sizeof(((struct special_list *)0)->allocated) * 8 == SPAN_SLOTS,
 	       "a bit a slot");
@@ -14,6 +20,14 @@ _Static_assert(sizeof(((struct special_list *)0)->allocated) * 8 == SPAN_SLOTS,
 void special_list_deinit(struct special_list *l)
 {
 	vec_deinit(&l->list);
+}
+
+struct err *special_cache_init(struct runtime *rt)
+{
+	uint64_t blocks = rt->spans.with_specials * BLOCKS_A_SPAN;
+
+	blocks = min_u64(max_u64(blocks, LEAST_BLOCKS), MOST_BLOCKS);
+	return read_cache_init_blocks(&rt->specials, rt->target, blocks);
 }
 
 /* ---- reading ------------------------------------------------------------- */

@@ -28,10 +28,6 @@ struct alloc_sample {
 	uint64_t bucket; /* address of its memory profile bucket */
 };
 
-/* Blocks of the cache that specials are read through: of 32 MiB, which is some
- * 700,000 of them; as much of it is used as there is of them. */
-enum { SPECIAL_BLOCKS = 8192 };
-
 enum special_kind {
 	SPECIAL_OTHER, /* nothing that a dump shows, or its sweep changes */
 	SPECIAL_FINALIZER,
@@ -62,6 +58,9 @@ struct special_list {
 	uint64_t allocated[16];
 	uint64_t revived[16]; /* of them those only a finalizer keeps */
 };
+
+/* Makes the cache that specials are read through, once there are spans. */
+struct err *special_cache_init(struct runtime *rt) must_check;
 
 /* The specials of one span, and what the sweep does to them. */
 struct err *special_list_read(struct runtime *rt, const struct span *s,
