@@ -636,8 +636,8 @@ static uint64_t put_frame(uint64_t sp, uint64_t word0, uint64_t word1,
 	return sp + 32;
 }
 
-/* Words of the innermost frame are pointers if they lead somewhere; the
- * functions have no maps, so that each word of the others is one. */
+/* Words of the innermost frame are pointers if they lead somewhere, and, while
+ * the goroutine runs, those of functions without maps, as these are. */
 START_TEST(conservative_frames)
 {
 	const uint64_t sp = STACK + 0x40;
@@ -647,19 +647,21 @@ START_TEST(conservative_frames)
 	uint64_t top;
 
 	top = put_frame(sp, object + 48, object + 40, pc_of(F_CALLER));
-	top = put_frame(top, 1, 2, pc_of(F_GOEXIT));
+	top = put_frame(top, object + 48, 2, pc_of(F_GOEXIT));
 	at = place(g, pc_of(F_WORK), sp);
 	seen = frames(&at, &end);
 	ck_assert_int_eq(end, STACK_WHOLE);
 	ck_assert_uint_eq(seen.n, 3);
 	ck_assert_uint_eq(seen.pointers[0], 1);
 	ck_assert_uint_eq(seen.first[0], 8);
-	ck_assert_uint_eq(seen.pointers[1], 2);
-	/* At a call it is as the others are. */
+	ck_assert_uint_eq(seen.pointers[1], 0);
+	/* While it waits, all words that nobody describes are live. */
 	set_saved(pc_of(F_WORK), sp);
-	at = place(g0, pc_of(F_WORK), SYSTEM);
+	fake_set(&f, g, &f.rt.layout.g.atomicstatus, FAKE_WAITING);
+	at = place(g0, 0, 0);
 	seen = frames(&at, &end);
 	ck_assert_uint_eq(seen.pointers[0], 2);
+	ck_assert_uint_eq(seen.pointers[1], 2);
 }
 END_TEST
 
