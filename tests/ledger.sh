@@ -5,8 +5,8 @@
 # does all at once what a Go program can do, and keeps a ledger of objects of
 # which every word is known. It is dumped again and again, at whatever moment it
 # happens to be: nothing of the ledger may be missing, torn or without its
-# pointers, no pointer may lead to nothing, no stack may be broken. HD_STOPS is
-# how often (50).
+# pointers, no pointer may lead to nothing, no stack may be broken, and there are
+# as many objects as the runtime counts. HD_STOPS is how often (50).
 
 . "${HD_SRC:-$(dirname "$0")/..}/tests/lib.sh"
 
@@ -17,10 +17,23 @@ figure() {
 	tail -n 1 ledger.out | tr ' ' '\n' | sed -n "/^$1\$/{n;p;}"
 }
 
+# miscounted: how many objects more or less there are than HeapObjects, or "-"
+# where that counts what the sweep will free. A P that is between claiming a
+# slot and counting it may make one.
+miscounted() {
+	! grep -q 'spans are not swept' err || {
+		echo -
+		return
+	}
+	tr -d , <check.out | awk '$1 == "Object" { n += $2 }
+		$1 == "HeapObjects" { n -= $2 }
+		END { print n < 0 ? -n : n }'
+}
+
 # look: dumps once, and adds a line to the figures:
 #
 #	STATUS UNFIT TRIES WAITED_MS PAUSED_MS
-#	MISSING TORN FIELDS DANGLING BROKEN PROBLEMS
+#	MISSING TORN FIELDS DANGLING BROKEN PROBLEMS MISCOUNTED
 look() {
 	status=0
 	"$hdattach" -v --force -o dump "$pid" 2>err || status=$?
@@ -48,12 +61,15 @@ look() {
 		echo "${dangling:-?}"
 		figure broken
 		echo "$problems"
+		miscounted
 	} | tr -d , | tr '\n' ' ' >>figures
 	echo >>figures
 }
 
 # bad: the line that was added last says that something is wrong.
-bad() { [ "$(tail -n 1 figures | cut -d ' ' -f 6-11)" != '0 0 0 0 0 0' ]; }
+bad() {
+	! tail -n 1 figures | grep -q -E '^([^ ]+ ){5}(0 ){6}(-|[0-4]) $'
+}
 
 # show: what a bad stop looked like.
 show() {
@@ -72,12 +88,14 @@ spread() {
 
 summary() {
 	awk '{ whole += !$1; unfit += $2; missing += $6; torn += $7
-		fields += $8; dangling += $9; broken += $10; problems += $11 }
+		fields += $8; dangling += $9; broken += $10; problems += $11
+		swept += $12 != "-"; counted += $12 == "0" }
 	END {
 		printf "%d stops, %d dumps whole, %d given up\n", NR, whole, unfit
 		printf "missing %d, torn %d, fields %d, ", missing, torn, fields
 		printf "dangling %d, broken stacks %d, ", dangling, broken
 		printf "other problems %d\n", problems
+		printf "counters exact in %d of %d swept ones\n", counted, swept
 	}' figures
 	echo "stops for a dump: $(spread 3)"
 	echo "ms between them: $(spread 4)"
