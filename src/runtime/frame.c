@@ -32,7 +32,7 @@ struct frames {
 	struct callee callee;
 	bool no_map; /* some frame's pointers are not known */
 	/* The frame before was asyncPreempt's, which has saved registers of
-	 * the next. */
+	 * the next, or a write barrier's. */
 	bool interrupted;
 };
 
@@ -235,6 +235,31 @@ static bool saves_registers(const struct frames *f, const struct unwinder *at)
 	       at->func.id == l->konst.FuncID_debugCallV2.value;
 }
 
+/*
+ * Whether the function's caller is at no safe point: the compiler makes no map
+ * for the calls of a write barrier (cmd/compile/internal/liveness:
+ * hasStackMap).
+ */
+static struct err *is_barrier(struct runtime *rt, const struct func *f,
+			      bool *out)
+{
+	static const char *const names[] = { "gcWriteBarrier",
+					     "runtime.gcWriteBarrier",
+					     "runtime.wbZero",
+					     "runtime.wbMove" };
+	cleanup(buf_deinit) struct buf name = {};
+
+	*out = false;
+	TRY(func_name(rt, f, &name));
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		size_t len = strlen(names[i]);
+
+		if (name.len >= len && !memcmp(name.v, names[i], len))
+			*out = true;
+	}
+	return NULL;
+}
+
 static bool is_conservative(const struct frames *f, const struct unwinder *at)
 {
 	return saves_registers(f, at) || f->interrupted ||
@@ -294,6 +319,9 @@ static struct err *become_callee(struct frames *f, const struct unwinder *at,
 	c->depth++;
 	c->conservative = is_conservative(f, at);
 	f->interrupted = saves_registers(f, at);
+	if (at->g->status == f->rt->layout.konst.Grunning.value &&
+	    !f->interrupted)
+		TRY(is_barrier(f->rt, &at->func, &f->interrupted));
 	c->args = (struct bitvector){ .n = -1 };
 	c->arglen = 0;
 	TRY(arg_bytes(f->rt, at, &c->arglen));

@@ -208,15 +208,16 @@ static struct err *is_vforking(struct running *r, const struct regs *regs,
 {
 	static const char *const name[] = { "syscall.rawVforkSyscall" };
 	const struct arch *arch = r->rt->arch;
-	int32_t delta;
+	int32_t delta = 0;
 
 	*out = false;
-	if (!f->addr || !f->pcsp || arch->has_link_register)
+	if (arch->has_link_register)
 		return NULL;
-	TRY(func_pcvalue(r->rt, f, f->pcsp, regs->pc, &delta));
-	if (delta != -(int32_t)arch->ptr_size)
-		return NULL;
-	return is_named(r->rt, f, name, 1, out);
+	TRY(is_named(r->rt, f, name, 1, out));
+	if (*out)
+		TRY(func_pcvalue(r->rt, f, f->pcsp, regs->pc, &delta));
+	*out = delta == -(int32_t)arch->ptr_size;
+	return NULL;
 }
 
 static struct err *judge_own_stack(struct running *r, const struct regs *regs,
