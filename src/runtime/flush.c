@@ -44,14 +44,19 @@ static struct err *sweep_cached(struct runtime *rt, const struct span *s,
 
 /*
  * What a cached span has given out since it was cached. Follows
- * runtime/mcache.go:(*mcache).releaseAll.
+ * runtime/mcache.go:(*mcache).releaseAll. While a P looks for the next span,
+ * its cache has the full one, which is back with the heap and has been counted
+ * (refill): its sweepgen is H.
  */
 static struct err *add_cached(struct runtime *rt, uint64_t mspan, void *arg)
 {
 	const struct layout *l = &rt->layout;
 	struct flusher *f = arg;
-	uint64_t now, before, elemsize, used;
+	uint64_t sweepgen, now, before, elemsize, used;
 
+	TRY(rt_field(rt, mspan, &l->mspan.sweepgen, &sweepgen));
+	if (sweepgen == rt->spans.sweepgen)
+		return NULL;
 	TRY(rt_field(rt, mspan, &l->mspan.allocCount, &now));
 	TRY(rt_field(rt, mspan, &l->mspan.allocCountBeforeCache, &before));
 	TRY(rt_field(rt, mspan, &l->mspan.elemsize, &elemsize));

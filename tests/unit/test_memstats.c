@@ -253,6 +253,7 @@ static uint64_t add_cached(uint64_t before, uint64_t now)
 	const struct layout *l = &f.rt.layout;
 	uint64_t mspan = fake_new(&f, l->mspan.struct_size);
 
+	fake_set(&f, mspan, &l->mspan.sweepgen, FAKE_SWEEPGEN + 3);
 	fake_set(&f, mspan, &l->mspan.allocCountBeforeCache, before);
 	fake_set(&f, mspan, &l->mspan.allocCount, now);
 	fake_set(&f, mspan, &l->mspan.elemsize, 48);
@@ -285,18 +286,22 @@ static void set_ps(const uint64_t *ps, uint64_t n, uint64_t procs)
 	fake_set_var(&f, &l->var.gomaxprocs, procs);
 }
 
-/* What is cached counts as flushed, for the Ps that are in use alone. */
+/* What is cached counts as flushed, for the Ps that are in use alone; but for a
+ * span that has been given back, and counted. */
 START_TEST(cached_spans)
 {
-	const uint64_t first[] = { add_cached(20, 50), add_cached(7, 7) };
+	const uint64_t given_back = add_cached(0, 170);
+	const uint64_t first[] = { add_cached(20, 50), add_cached(7, 7),
+				   given_back };
 	const uint64_t second[] = { add_cached(0, 1) };
 	const uint64_t idle[] = { add_cached(0, 100) };
-	uint64_t ps[] = { add_p(first, 2, 4), 0, add_p(second, 1, 5),
+	uint64_t ps[] = { add_p(first, 3, 4), 0, add_p(second, 1, 5),
 			  fake_new(&f, f.rt.layout.p.struct_size),
 			  add_p(idle, 1, 6) };
 	struct memstats m;
 
 	set_ps(ps, 5, 4); /* the second is nil, the fourth without cache */
+	fake_set(&f, given_back, &f.rt.layout.mspan.sweepgen, FAKE_SWEEPGEN);
 	fake_set(&f, f.rt.layout.var.emptymspan.addr,
 		 &f.rt.layout.mspan.allocCount, 999);
 	m = stats();
