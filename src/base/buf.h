@@ -22,6 +22,10 @@ void buf_deinit(struct buf *b);
 struct err *buf_reserve(struct buf *b, size_t n) must_check;
 struct err *buf_append(struct buf *b, const void *data, size_t n) must_check;
 
+/* Appends formatted text, without a NUL behind it. */
+struct err *buf_printf(struct buf *b, const char *fmt, ...) must_check
+	printf_like(2, 3);
+
 /* Puts bytes for which there is room already. */
 static inline void buf_put(struct buf *b, const void *data, size_t n)
 {

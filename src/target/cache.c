@@ -48,6 +48,16 @@ void read_cache_reset(struct read_cache *c)
 		c->tags[i] = READ_CACHE_EMPTY;
 }
 
+static struct err *read_block(struct read_cache *c, uint64_t addr, void *block)
+{
+	if (c->copy && !page_copy_may_read(c->copy, addr, READ_CACHE_BLOCK))
+		return err_fault(addr, "not copied at the stop");
+	TRY(target_read(c->target, addr, block, READ_CACHE_BLOCK));
+	return c->copy && c->copy->state == COPY_KEEP
+		       ? page_copy_keep(c->copy, addr, block)
+		       : NULL;
+}
+
 /*
  * The cached block that begins at addr, or NULL: not all of it can be read,
  * though the part that is wanted may be (the end of a core's segment).
@@ -59,8 +69,11 @@ static const uint8_t *get_block(struct read_cache *c, uint64_t addr)
 
 	if (c->tags[i] == addr)
 		return block;
+	const uint8_t *copied = c->copy ? page_copy_find(c->copy, addr) : NULL;
+	if (copied)
+		return copied;
 	c->tags[i] = READ_CACHE_EMPTY;
-	struct err *e = target_read(c->target, addr, block, READ_CACHE_BLOCK);
+	struct err *e = read_block(c, addr, block);
 	if (e) {
 		err_free(e);
 		return NULL;
@@ -69,10 +82,19 @@ static const uint8_t *get_block(struct read_cache *c, uint64_t addr)
 	return block;
 }
 
+/* What is not in a block that can be read as a whole. */
+static struct err *read_part(struct read_cache *c, uint64_t addr, void *buf,
+			     size_t len)
+{
+	if (c->copy && !page_copy_may_read(c->copy, addr, len))
+		return err_fault(addr, "not copied at the stop");
+	return target_read(c->target, addr, buf, len);
+}
+
 struct err *cache_read(struct read_cache *c, uint64_t addr, void *buf,
 		       size_t len)
 {
-	if (len >= READ_CACHE_BLOCK || len > UINT64_MAX - addr)
+	if ((len >= READ_CACHE_BLOCK && !c->copy) || len > UINT64_MAX - addr)
 		return target_read(c->target, addr, buf, len);
 	for (size_t done = 0; done < len;) {
 		size_t offset = (addr + done) % READ_CACHE_BLOCK;
@@ -83,7 +105,7 @@ struct err *cache_read(struct read_cache *c, uint64_t addr, void *buf,
 		if (block)
 			memcpy(to, block + offset, n);
 		else
-			TRY(target_read(c->target, addr + done, to, n));
+			TRY(read_part(c, addr + done, to, n));
 		done += n;
 	}
 	return NULL;

@@ -6,21 +6,23 @@
  * of them unless more are asked for. Those that are never filled take no
  * memory.
  *
- * Valid while the target stays stopped; read_cache_reset() after every stop.
+ * Valid while the target stays stopped, and with a copy behind it when it runs
+ * again; read_cache_reset() after every stop.
  * Not for sharing between threads.
  */
 #ifndef HD_TARGET_CACHE_H
 #define HD_TARGET_CACHE_H
 
-#include "target/target.h"
+#include "target/page_copy.h"
 
 enum {
-	READ_CACHE_BLOCK = 4096, /* bytes */
+	READ_CACHE_BLOCK = COPY_PAGE, /* bytes */
 	READ_CACHE_BLOCKS = 1024,
 };
 
 struct read_cache {
 	struct target *target;
+	struct page_copy *copy; /* looked into first; borrowed; may be NULL */
 	size_t blocks;
 	uint64_t *tags; /* address of each block, or READ_CACHE_EMPTY */
 	uint8_t *data;
