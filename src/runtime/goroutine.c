@@ -60,6 +60,7 @@ static void decode(const struct layout *l, uint64_t addr, const uint8_t *bytes,
 	const uint8_t *sched = bytes + l->g.sched.offset;
 	const uint8_t *stack = bytes + l->g.stack.offset;
 	uint64_t syscallsp = field(&l->g.syscallsp, bytes);
+	uint64_t status = field(&l->g.atomicstatus, bytes);
 
 	*g = (struct goroutine){
 		.addr = addr,
@@ -68,21 +69,24 @@ static void decode(const struct layout *l, uint64_t addr, const uint8_t *bytes,
 				: field(&l->gobuf.pc, sched),
 		.lr = syscallsp ? 0 : field(&l->gobuf.lr, sched),
 		.in_syscall = syscallsp != 0,
-		.scanned = field(&l->g.atomicstatus, bytes) &
-			   (uint64_t)l->konst.Gscan.value,
+		.scanned = status & (uint64_t)l->konst.Gscan.value,
 		.stack_lo = field(&l->stack.lo, stack),
 		.stack_hi = field(&l->stack.hi, stack),
 		.id = field(&l->g.goid, bytes),
 		.gopc = field(&l->g.gopc, bytes),
 		.startpc = field(&l->g.startpc, bytes),
-		.status = (uint32_t)(field(&l->g.atomicstatus, bytes) &
-				     ~(uint64_t)l->konst.Gscan.value),
+		.status = (uint32_t)(status & ~(uint64_t)l->konst.Gscan.value),
 		.waitsince = field(&l->g.waitsince, bytes),
 		.waitreason = (uint8_t)field(&l->g.waitreason, bytes),
 		.ctxt = field(&l->gobuf.ctxt, sched),
 		.m = field(&l->g.m, bytes),
 		.defer = field(&l->g._defer, bytes),
 		.panic = field(&l->g._panic, bytes),
+		.locked = field(&l->g.lockedm, bytes) != 0,
+		.parent = field(&l->g.parentGoid, bytes),
+		.ancestors = field(&l->g.ancestors, bytes),
+		.labels = field(&l->g.labels, bytes),
+		.bubble = field(&l->g.bubble, bytes),
 	};
 }
 
@@ -129,6 +133,36 @@ static struct err *each_g(struct runtime *rt,
 		TRY(err_wrap(fn(arg, addr), "goroutine at %#" PRIx64, addr));
 	}
 	return NULL;
+}
+
+struct gs {
+	VEC(struct area) list;
+	uint32_t size; /* of a g, bytes */
+};
+
+static struct err *add_g(void *arg, uint64_t addr)
+{
+	struct gs *gs = arg;
+
+	return vec_push(&gs->list, (struct area){ addr, addr + gs->size });
+}
+
+struct err *goroutine_copy_all(struct runtime *rt)
+{
+	struct gs gs = { .size = rt->layout.g.struct_size };
+	struct area list;
+	uint64_t n;
+
+	TRY(rt_var(rt, &rt->layout.var.allglen, &n));
+	TRY(rt_var(rt, &rt->layout.var.allgptr, &list.start));
+	list.end = list.start + n * rt->arch->ptr_size;
+	if (n <= MAX_GOROUTINES)
+		TRY(page_copy_add(&rt->copy, &list, 1));
+	struct err *e = each_g(rt, add_g, &gs);
+	if (!e)
+		e = page_copy_add(&rt->copy, gs.list.v, gs.list.len);
+	vec_deinit(&gs.list);
+	return e;
 }
 
 struct walk {

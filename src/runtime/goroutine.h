@@ -35,6 +35,10 @@ struct goroutine {
 	uint64_t waitsince; /* ns, CLOCK_MONOTONIC; 0 if unknown */
 	uint8_t waitreason;
 	uint64_t ctxt, m, defer, panic;
+	bool locked;	 /* to its thread */
+	uint64_t parent; /* goid of who started it; 0: unknown */
+	uint64_t ancestors, labels;
+	uint64_t bubble; /* of testing/synctest; 0: none */
 };
 
 struct defer {
@@ -69,6 +73,10 @@ struct err *goroutine_each(struct runtime *rt,
  * it is the system's is left out. */
 struct err *goroutine_read(struct runtime *rt, uint64_t addr,
 			   struct goroutine *out) must_check;
+
+/* Copies all g's into rt->copy with a few reads, from where they are read then
+ * (target/page_copy.h). */
+struct err *goroutine_copy_all(struct runtime *rt) must_check;
 
 /* Appends why the goroutine waits, as the runtime words it. */
 struct err *goroutine_waitreason(struct runtime *rt, const struct goroutine *g,

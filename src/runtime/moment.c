@@ -99,6 +99,11 @@ struct err *moment_glance(struct runtime *rt, struct moment *out)
 {
 	struct moment m = {};
 
+	/* To stacks it is all the same what the heap does. */
+	if (rt->no_spans) {
+		*out = m;
+		return NULL;
+	}
 	TRY(check_locks(rt, &m));
 	TRY(check_statistics(rt, &m));
 	TRY(check_sweepers(rt, &m));

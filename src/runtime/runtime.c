@@ -2,6 +2,7 @@
 #include "runtime/runtime.h"
 
 #include "base/log.h"
+#include "runtime/goroutine.h"
 #include "runtime/machine.h"
 #include "runtime/runtime_file.h"
 #include "runtime/unwind_lib.h"
@@ -73,10 +74,17 @@ struct err *runtime_load(struct runtime *rt)
 {
 	runtime_unload(rt);
 	TRY(read_cache_init(&rt->cache, rt->target));
+	if (rt->copy.target) {
+		page_copy_reset(&rt->copy);
+		rt->cache.copy = &rt->copy;
+		TRY(goroutine_copy_all(rt));
+	}
 	TRY(err_wrap(module_table_load(rt), "reading the modules"));
 	TRY(type_table_init(&rt->types, rt));
 	if (!rt->no_libunwind)
 		TRY(lib_unwinder_create(rt, &rt->lib));
+	if (rt->no_spans)
+		return NULL;
 	TRY(err_wrap(span_table_load(rt), "reading the heap's spans"));
 	TRY(special_cache_init(rt));
 	return err_wrap(sweep_load(rt), "reading what is to be swept");
@@ -99,6 +107,7 @@ void runtime_unload(struct runtime *rt)
 void runtime_close(struct runtime *rt)
 {
 	runtime_unload(rt);
+	page_copy_deinit(&rt->copy);
 	free(rt->release);
 	free(rt);
 }

@@ -29,7 +29,11 @@ struct runtime {
 	struct layout layout;
 	char *release; /* "go1.24.11 X:..." by the build information; owned */
 	bool no_libunwind; /* unwind by unwind.c's rules alone; may be set */
+	bool no_spans;	   /* nobody asks for the heap; may be set */
 	uint64_t bias; /* run-time address minus address in the executable */
+
+	/* What is kept of a stop, if stacks_prepare() was called. */
+	struct page_copy copy;
 
 	/* As of the stop; small reads, by the main thread alone. */
 	struct read_cache cache;
@@ -51,7 +55,7 @@ struct runtime {
 struct err *runtime_open(struct target *target,
 			 struct runtime **out) must_check;
 
-/* Reads modules and spans of the stopped target. */
+/* Reads modules, and spans unless no_spans is set, of the stopped target. */
 struct err *runtime_load(struct runtime *rt) must_check;
 void runtime_unload(struct runtime *rt);
 void runtime_close(struct runtime *rt);

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/stacks.h"
+
+#include "runtime/runtime.h"
+#include "runtime/state.h"
+
+/* More is not copied: the target stays stopped instead. */
+#define MAX_COPY (UINT64_C(1) << 30)
+
+struct areas {
+	VEC(struct area) list;
+};
+
+static void cleanup_areas_fn(struct areas *a)
+{
+	vec_deinit(&a->list);
+}
+#define cleanup_areas cleanup(cleanup_areas_fn)
+
+/* ---- before the stop ----------------------------------------------------- */
+
+/* allglen of a target that may run. */
+static struct err *count_goroutines(struct runtime *rt, uint64_t *out)
+{
+	uint8_t word[8] = {};
+
+	TRY(target_read(rt->target, rt->layout.var.allglen.addr, word,
+			rt->arch->ptr_size));
+	*out = load_uint(word, 8, rt->arch->big_endian);
+	return NULL;
+}
+
+struct err *stacks_prepare(struct runtime *rt)
+{
+	uint64_t n, each = rt->layout.g.struct_size + COPY_PAGE;
+
+	TRY(count_goroutines(rt, &n));
+	n = min_u64(n + 64, MAX_COPY / each);
+	return page_copy_init(&rt->copy, rt->target, MAX_COPY, n * each);
+}
+
+/* ---- at the stop --------------------------------------------------------- */
+
+static struct err *add_goroutine(void *arg, const struct goroutine *g)
+{
+	struct stacks *s = arg;
+
+	return vec_push(&s->list, *g);
+}
+
+static struct err *copy_stacks(struct stacks *s)
+{
+	cleanup_areas struct areas areas = {};
+
+	TRY(vec_reserve(&areas.list, s->list.len));
+	for (size_t i = 0; i < s->list.len; i++) {
+		const struct goroutine *g = &s->list.v[i];
+
+		if (g->sp >= g->stack_lo && g->sp < g->stack_hi)
+			TRY(vec_push(&areas.list,
+				     (struct area){ g->sp, g->stack_hi }));
+	}
+	return page_copy_add(&s->rt->copy, areas.list.v, areas.list.len);
+}
+
+static struct err *ignore_label(void *arg, const struct buf *key,
+				const struct buf *value)
+{
+	(void)arg;
+	(void)key;
+	(void)value;
+	return NULL;
+}
+
+/* Reads, and so keeps, what a goroutine's header needs beyond its g. */
+static struct err *touch(struct stacks *s, const struct goroutine *g)
+{
+	struct runtime *rt = s->rt;
+	uint64_t ignored;
+
+	if (g->bubble)
+		TRY(state_bubble(rt, g, &ignored));
+	if (g->m)
+		TRY(rt_field(rt, g->m, &rt->layout.m.id, &ignored));
+	if (g->labels && s->labels)
+		TRY(state_each_label(rt, g, ignore_label, NULL));
+	return NULL;
+}
+
+static struct err *touch_variable(struct runtime *rt, const struct variable *v)
+{
+	struct area area = { v->addr, v->addr + v->size };
+
+	return v->present ? page_copy_add(&rt->copy, &area, 1) : NULL;
+}
+
+static struct err *touch_all(struct stacks *s)
+{
+	struct runtime *rt = s->rt;
+	const struct layout *l = &rt->layout;
+	uint64_t start;
+
+	TRY(rt_var(rt, &l->var.runtimeInitTime, &start));
+	s->uptime = s->now > start ? s->now - start : 0;
+	TRY(state_shows_labels(rt, &s->labels));
+	TRY(touch_variable(rt, &l->var.waitReasonStrings));
+	TRY(touch_variable(rt, &l->var.isIdleInSynctest));
+	for (size_t i = 0; i < s->list.len; i++) {
+		const struct goroutine *g = &s->list.v[i];
+		struct err *e = touch(s, g);
+
+		if (e && e->code != ERR_FAULT && e->code != ERR_FORMAT)
+			return e;
+		err_free(e);
+	}
+	return NULL;
+}
+
+static uint64_t ns(const struct timespec *ts)
+{
+	return (uint64_t)ts->tv_sec * 1000000000 + (uint64_t)ts->tv_nsec;
+}
+
+static struct err *take(struct stacks *s)
+{
+	TRY(goroutine_each(s->rt, add_goroutine, s));
+	TRY(copy_stacks(s));
+	return touch_all(s);
+}
+
+struct err *stacks_take(struct runtime *rt, struct stacks *out)
+{
+	const struct stop_time *stop = &rt->target->stop_time;
+	struct stacks s = {
+		.rt = rt,
+		.now = ns(&stop->monotonic),
+		.wall = stop->wall,
+	};
+	struct err *e = take(&s);
+
+	rt->copy.state = COPY_PASS;
+	s.whole = !rt->copy.full;
+	if (e) {
+		stacks_deinit(&s);
+		return e;
+	}
+	*out = s;
+	return NULL;
+}
+
+void stacks_deinit(struct stacks *s)
+{
+	vec_deinit(&s->list);
+}
+
+/* ---- when it runs again -------------------------------------------------- */
+
+/* The tables of functions lie in memory that is written to once, where the
+ * program was linked to be loaded anywhere. */
+struct err *stacks_seal(struct runtime *rt)
+{
+	cleanup_areas struct areas areas = {};
+
+	for (size_t i = 0; i < rt->modules.list.len; i++) {
+		const struct module *m = &rt->modules.list.v[i];
+		const struct layout *l = &rt->layout;
+		const struct area list[] = {
+			{ m->funcnametab.addr,
+			  m->funcnametab.addr + m->funcnametab.len },
+			{ m->cutab.addr, m->cutab.addr + m->cutab.len * 4 },
+			{ m->filetab.addr, m->filetab.addr + m->filetab.len },
+			{ m->pctab.addr, m->pctab.addr + m->pctab.len },
+			{ m->pclntable.addr,
+			  m->pclntable.addr + m->pclntable.len },
+			{ m->ftab.addr,
+			  m->ftab.addr + m->ftab.len * l->functab.struct_size },
+			{ m->types, m->etypes },
+		};
+		for (size_t j = 0; j < ARRAY_SIZE(list); j++)
+			TRY(vec_push(&areas.list, list[j]));
+	}
+	return page_copy_seal(&rt->copy, areas.list.v, areas.list.len);
+}

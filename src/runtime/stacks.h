@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The goroutines of a stop and what is needed to tell their stacks, taken in
+ * the milliseconds that the target is stopped: the g's, the used part of every
+ * stack, and what else can change. All else (the tables of functions, names)
+ * nobody writes to, and is read when the target runs again.
+ *
+ *	stacks_prepare		before the stop
+ *	stacks_take		stopped, and loaded
+ *	stacks_seal		before it runs on
+ *
+ * Then stacks can be told whenever: runtime/traceback.h, runtime/state.h.
+ */
+#ifndef HD_RUNTIME_STACKS_H
+#define HD_RUNTIME_STACKS_H
+
+#include "base/vec.h"
+#include "runtime/goroutine.h"
+
+#include <stdbool.h>
+#include <time.h>
+
+struct stacks {
+	struct runtime *rt;	    /* borrowed */
+	VEC(struct goroutine) list; /* in the order of allgs */
+	uint64_t now;		    /* of the stop, ns, CLOCK_MONOTONIC */
+	struct timespec wall;	    /* the same, CLOCK_REALTIME */
+	uint64_t uptime;	    /* ns since the runtime's start */
+	bool labels;		    /* tracebacks show labels */
+	bool whole; /* all of it was copied; else it is told while stopped */
+};
+
+/* Makes room for the copy: as many goroutines as there are now. */
+struct err *stacks_prepare(struct runtime *rt) must_check;
+
+struct err *stacks_take(struct runtime *rt, struct stacks *out) must_check;
+struct err *stacks_seal(struct runtime *rt) must_check;
+void stacks_deinit(struct stacks *s);
+
+#endif
