@@ -13,12 +13,17 @@
 const char *argp_program_version = PACKAGE_STRING;
 
 enum {
-	KEY_EXTRA_ROOTS = 0x100,
+	KEY_ALL_FRAMES = 0x100,
+	KEY_EXTRA_ROOTS,
 	KEY_FORCE,
+	KEY_GOROUTINE,
+	KEY_GROUP,
+	KEY_JSON,
 	KEY_MAX_SIZE,
 	KEY_MAX_WAIT,
 	KEY_NO_CONTENTS,
 	KEY_SUMMARY,
+	KEY_SYSTEM,
 	KEY_UNWIND,
 	DEFAULT_MAX_WAIT = 2000, /* ms */
 };
@@ -27,12 +32,12 @@ static const struct argp_option options[] = {
 	{ NULL, 0, NULL, 0, "Output:", 1 },
 	{ "output", 'o', "FILE", 0,
 	  "Write to FILE; - is standard output (default: "
-	  "EXE.PID.YYYYMMDDTHHMMSS.heapdump)",
+	  "EXE.PID.YYYYMMDDTHHMMSS.KIND; standard output for stacks alone)",
 	  0 },
 	{ "summary", KEY_SUMMARY, NULL, 0,
 	  "Write no file, but print what the heap holds", 0 },
-	{ "format", 'f', "KIND", 0, "What to write: heapdump (the default)",
-	  0 },
+	{ "format", 'f', "KIND[,KIND...]", 0,
+	  "What to write of the same stop: heapdump (the default), stacks", 0 },
 	{ "compress", 'z', "KIND", 0,
 	  "Compress by gzip or zstd; KIND:LEVEL chooses a level", 0 },
 	{ "max-size", KEY_MAX_SIZE, "SIZE", 0,
@@ -46,7 +51,18 @@ static const struct argp_option options[] = {
 	  "finalizers, cleanups, weak pointers and some locals keep alive",
 	  0 },
 	{ "force", KEY_FORCE, NULL, 0, "Replace a file that exists", 0 },
-	{ NULL, 0, NULL, 0, "Capture:", 2 },
+	{ NULL, 0, NULL, 0, "Stacks:", 2 },
+	{ "goroutine", KEY_GOROUTINE, "N", 0, "Goroutine N alone", 0 },
+	{ "group", KEY_GROUP, NULL, 0,
+	  "Show equal stacks once, the most frequent first", 0 },
+	{ "system", KEY_SYSTEM, NULL, 0,
+	  "Show the runtime's own goroutines and functions, too, and where "
+	  "frames are: as GOTRACEBACK=system",
+	  0 },
+	{ "all-frames", KEY_ALL_FRAMES, NULL, 0,
+	  "Show all of very deep stacks, and not only both ends", 0 },
+	{ "json", KEY_JSON, NULL, 0, "Write JSON", 0 },
+	{ NULL, 0, NULL, 0, "Capture:", 3 },
 	{ "max-wait", KEY_MAX_WAIT, "MS", 0,
 	  "Wait at most MS milliseconds for a moment at which nothing is half "
 	  "changed (default: 2000)",
@@ -55,16 +71,18 @@ static const struct argp_option options[] = {
 	  "Find the frames of Go functions by libunwind (the default where it "
 	  "can) or by the runtime's rules; both must agree",
 	  0 },
-	{ NULL, 0, NULL, 0, "Messages:", 3 },
+	{ NULL, 0, NULL, 0, "Messages:", 4 },
 	{ "quiet", 'q', NULL, 0, "Errors alone", 0 },
 	{ "verbose", 'v', NULL, 0, "Tell what is found and chosen", 0 },
 	{ 0 },
 };
 
 static const char doc[] =
-	"Write the heap dump of a running Go program from outside.\v"
+	"Write the heap dump of a running Go program, or the stacks of its "
+	"goroutines, from outside.\v"
 	"The process is stopped while its memory is read, and then runs on. "
-	"The dump has the format of runtime/debug.WriteHeapDump.\n\n"
+	"The dump has the format of runtime/debug.WriteHeapDump, stacks that "
+	"of runtime.Stack.\n\n"
 	"Exit status: 0 the dump is whole, 1 it is written but something in "
 	"it is not certain (which is said), 2 nothing is written, 64 usage.";
 
@@ -114,6 +132,32 @@ static void parse_target(const char *arg, struct argp_state *state,
 		argp_error(state, "%s: not a process id", arg);
 }
 
+/* A list of kinds, as -f has them. */
+static void parse_kinds(const char *arg, struct argp_state *state,
+			struct options *o)
+{
+	static const char *const names[] = {
+		[OUTPUT_HEAPDUMP] = "heapdump",
+		[OUTPUT_STACKS] = "stacks",
+	};
+	const char *at = arg;
+
+	for (;;) {
+		size_t n = strcspn(at, ","), i;
+
+		for (i = 0; i < sizeof(names) / sizeof(*names); i++)
+			if (strlen(names[i]) == n && !strncmp(names[i], at, n))
+				break;
+		if (i == sizeof(names) / sizeof(*names))
+			argp_error(state, "%.*s: not a kind of output", (int)n,
+				   at);
+		o->kinds |= 1u << i;
+		if (!at[n])
+			return;
+		at += n + 1;
+	}
+}
+
 static void parse_compression(const char *arg, struct argp_state *state,
 			      struct options *o)
 {
@@ -121,6 +165,31 @@ static void parse_compression(const char *arg, struct argp_state *state,
 
 	if (e)
 		argp_error(state, "%s", e->message);
+}
+
+/* What makes no sense together. */
+static void check(struct argp_state *state, struct options *o)
+{
+	if (!o->pid)
+		argp_error(state, "which process? PID is missing");
+	if (o->summary && o->output)
+		argp_error(state, "--summary writes no file: -o makes no sense "
+				  "with it");
+	if (o->summary && o->kinds)
+		argp_error(state, "--summary writes no file: -f makes no sense "
+				  "with it");
+	if (o->summary)
+		o->kinds = 1u << OUTPUT_SUMMARY;
+	if (!o->kinds)
+		o->kinds = 1u << OUTPUT_HEAPDUMP;
+	if (o->output && o->kinds & (o->kinds - 1))
+		argp_error(state, "-o names one file, and there are several");
+	if (o->group && o->json)
+		argp_error(state, "--group and --json: one of them");
+	if ((o->group || o->json || o->system || o->all_frames ||
+	     o->goroutine) &&
+	    !(o->kinds >> OUTPUT_STACKS & 1))
+		argp_error(state, "options about stacks, and no -f stacks");
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -132,17 +201,28 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		o->output = arg;
 		return 0;
 	case 'f':
-		if (strcmp(arg, "heapdump"))
-			argp_error(state, "%s: not a kind of output", arg);
+		parse_kinds(arg, state, o);
 		return 0;
 	case 'z':
 		parse_compression(arg, state, o);
+		return 0;
+	case KEY_ALL_FRAMES:
+		o->all_frames = true;
 		return 0;
 	case KEY_EXTRA_ROOTS:
 		o->extra_roots = true;
 		return 0;
 	case KEY_FORCE:
 		o->force = true;
+		return 0;
+	case KEY_GOROUTINE:
+		o->goroutine = parse_number(arg, ULONG_MAX, state, "goroutine");
+		return 0;
+	case KEY_GROUP:
+		o->group = true;
+		return 0;
+	case KEY_JSON:
+		o->json = true;
 		return 0;
 	case KEY_MAX_WAIT:
 		o->max_wait = (unsigned int)parse_number(
@@ -156,6 +236,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_SUMMARY:
 		o->summary = true;
+		return 0;
+	case KEY_SYSTEM:
+		o->system = true;
 		return 0;
 	case KEY_UNWIND:
 		o->no_libunwind = !strcmp(arg, "rules");
@@ -173,11 +256,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		parse_target(arg, state, o);
 		return 0;
 	case ARGP_KEY_END:
-		if (!o->pid)
-			argp_error(state, "which process? PID is missing");
-		if (o->summary && o->output)
-			argp_error(state, "--summary writes no file: -o "
-					  "makes no sense with it");
+		check(state, o);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;

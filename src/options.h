@@ -12,17 +12,30 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+enum output_name {
+	OUTPUT_HEAPDUMP,
+	OUTPUT_STACKS,
+	OUTPUT_SUMMARY,
+	OUTPUT_KINDS
+};
+
 struct options {
 	pid_t pid;
 	const char *output; /* -o: borrowed from argv; NULL: the default name */
 	bool force;
-	uint64_t max_size;		    /* --max-size, bytes; 0: any */
+	unsigned int kinds; /* -f, --summary: bits, by enum output_name */
+	uint64_t max_size;  /* --max-size, bytes; 0: any */
 	struct compression_choice compress; /* -z */
 	bool summary;			    /* --summary */
 	bool no_contents;		    /* --no-contents */
 	bool extra_roots;		    /* --extra-roots */
-	unsigned int max_wait;		    /* ms to wait for a clean moment */
-	bool no_libunwind;		    /* --unwind=rules */
+	bool system;	       /* --system: the runtime's own goroutines */
+	bool all_frames;       /* --all-frames: of deep stacks, too */
+	bool group;	       /* --group: equal stacks once */
+	bool json;	       /* --json */
+	uint64_t goroutine;    /* --goroutine: this one alone; 0: all */
+	unsigned int max_wait; /* ms to wait for a clean moment */
+	bool no_libunwind;     /* --unwind=rules */
 	enum log_level level;
 };
 

@@ -3,8 +3,9 @@
 #
 # The stacks of a dump are those of the program's own traceback: the same
 # goroutines, in the same states, with the same functions at the same offsets.
-# The goroutines of fixtures/stacks stand still; they are dumped, then SIGQUIT
-# has the runtime write what it knows.
+# And -f stacks --system prints the very text, with the addresses of goroutines,
+# threads and frames. The goroutines of fixtures/stacks stand still; they are
+# dumped, then SIGQUIT has the runtime write what it knows.
 
 . "${HD_SRC:-$(dirname "$0")/..}/tests/lib.sh"
 
@@ -122,6 +123,12 @@ at_rest() {
 	return 1
 }
 
+# goroutines FILE: what a text has of goroutines; that is not the stack of the
+# thread that got the signal, "goroutine 0", and not its registers.
+goroutines() {
+	awk -v RS= -v ORS='\n\n' '/^goroutine [1-9]/' "$1"
+}
+
 # shows WORD...: a frame's name has that in it.
 shows() {
 	for w; do
@@ -134,6 +141,8 @@ for release in $(some_releases); do
 	start_fixture stacks "$release"
 	rm -f stacks
 	until_true 60 at_rest
+	expect 0 "$hdattach" --system -f stacks "$pid"
+	goroutines out >text
 	kill -QUIT "$pid"
 	status=0
 	wait "$pid" || status=$?
@@ -146,6 +155,10 @@ for release in $(some_releases); do
 	diff ours theirs >differences || {
 		head -n 20 differences
 		fail "Go $release: the stacks are not those of the traceback"
+	}
+	goroutines fixture.err | diff - text >differences || {
+		head -n 20 differences
+		fail "Go $release: the text is not that of the traceback"
 	}
 	# What the test is about is there.
 	shows runtime.gopanic+ runtime.sigpanic+ runtime.Goexit+ '[...]' \

@@ -11,6 +11,16 @@ expect 64 "$hdattach" --no-such-option 1
 said no-such-option
 expect 64 "$hdattach" -f nonsense 1
 said nonsense
+expect 64 "$hdattach" -f heapdump,nonsense 1
+said nonsense
+expect 64 "$hdattach" -f heapdump, 1
+expect 64 "$hdattach" -f heapdump,stacks -o x 1
+said several
+expect 64 "$hdattach" -f stacks --group --json 1
+expect 64 "$hdattach" --group 1
+said "-f stacks"
+expect 64 "$hdattach" --summary -f stacks 1
+expect 64 "$hdattach" -f stacks --goroutine=one 1
 expect 64 "$hdattach" one
 said "one" "process id"
 expect 64 "$hdattach" 0

@@ -72,6 +72,29 @@ START_TEST(switches)
 }
 END_TEST
 
+START_TEST(kinds)
+{
+	ck_assert_uint_eq(parse("1").kinds, 1 << OUTPUT_HEAPDUMP);
+	ck_assert_uint_eq(parse("-f stacks 1").kinds, 1 << OUTPUT_STACKS);
+	ck_assert_uint_eq(parse("-f heapdump,stacks 1").kinds,
+			  1 << OUTPUT_HEAPDUMP | 1 << OUTPUT_STACKS);
+	ck_assert_uint_eq(parse("-f stacks -f heapdump 1").kinds,
+			  1 << OUTPUT_HEAPDUMP | 1 << OUTPUT_STACKS);
+	ck_assert_uint_eq(parse("--summary 1").kinds, 1 << OUTPUT_SUMMARY);
+}
+END_TEST
+
+START_TEST(stacks)
+{
+	ck_assert(parse("-f stacks --group 1").group);
+	ck_assert(parse("-f stacks --json 1").json);
+	ck_assert(parse("-f stacks --system 1").system);
+	ck_assert(parse("-f stacks --all-frames 1").all_frames);
+	ck_assert_uint_eq(parse("-f stacks --goroutine=18 1").goroutine, 18);
+	ck_assert_str_eq(parse("-f stacks -o x 1").output, "x");
+}
+END_TEST
+
 START_TEST(compression)
 {
 	struct options o = parse("-z gzip 1");
@@ -107,6 +130,8 @@ int main(void)
 	tcase_add_test(tc, defaults);
 	tcase_add_test(tc, output);
 	tcase_add_test(tc, switches);
+	tcase_add_test(tc, kinds);
+	tcase_add_test(tc, stacks);
 	tcase_add_test(tc, compression);
 	tcase_add_test(tc, sizes);
 	suite_add_tcase(suite, tc);

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the formats of stacks share (output/stacks.h). Each is a function that
+ * is called with one goroutine after the other, and one for the end.
+ */
+#ifndef HD_OUTPUT_STACKS_WRITER_H
+#define HD_OUTPUT_STACKS_WRITER_H
+
+#include "output/stacks.h"
+#include "runtime/runtime.h"
+
+struct stacks_writer {
+	const struct stacks *stacks;
+	const struct stacks_options *options;
+	struct runtime *rt;
+	struct symbols symbols;
+	struct trace_options trace_options;
+	struct trace trace; /* of the goroutine at hand */
+	struct buf out;	    /* what is to be written */
+	struct buf scratch;
+	struct stacks_result result;
+	void *state; /* the format's own */
+};
+
+struct stacks_ops {
+	struct err *(*begin)(struct stacks_writer *w);
+	struct err *(*goroutine)(struct stacks_writer *w,
+				 const struct goroutine *g);
+	struct err *(*end)(struct stacks_writer *w);
+	void (*deinit)(struct stacks_writer *w); /* whatever happened */
+};
+
+extern const struct stacks_ops stacks_text, stacks_groups, stacks_json;
+
+/* ---- pieces of text (stacks_text.c) -------------------------------------- */
+
+/* The line, or the two of them, of a call; with `args`, its arguments. */
+struct err *stacks_put_call(struct stacks_writer *w, const struct trace_call *c,
+			    bool args) must_check;
+
+/* All of the trace at hand, which is that of g. */
+struct err *stacks_put_trace(struct stacks_writer *w, const struct goroutine *g,
+			     bool args) must_check;
+
+/* "created by f", and " in goroutine N" unless parent is 0. */
+struct err *stacks_put_creator(struct stacks_writer *w, const struct site *site,
+			       uint64_t pc, uint64_t parent) must_check;
+
+/* For a terminal, or nothing. */
+enum stacks_colour { COLOUR_NONE, COLOUR_HEADER, COLOUR_NAME, COLOUR_FAINT };
+struct err *stacks_put_colour(struct stacks_writer *w,
+			      enum stacks_colour colour) must_check;
+
+#endif

@@ -1,0 +1,81 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# The stacks are, goroutine by goroutine and line by line, those that the
+# program itself has from runtime.Stack at the same standstill.
+
+. "${HD_SRC:-$(dirname "$0")/..}/tests/lib.sh"
+
+# without_teller FILE: what runtime.Stack tells of its caller is how it calls
+# runtime.Stack; hdattach sees it at rest. It is the first in one text, and has
+# its place among the others in the other. Goroutines are parted by lines that
+# are empty.
+without_teller() {
+	awk -v RS= -v ORS='\n\n' '!/\nmain\.readInput\(\)\n/' "$1"
+}
+
+# tell FILE: has the program tell its stacks.
+tell() {
+	rm -f self
+	printf s >&6
+	until_true 30 test -e self
+	without_teller self >"$1"
+}
+
+# at_rest: two tellings in a row are equal, so nothing moves any more.
+at_rest() {
+	tell theirs.before
+	tell theirs
+	cmp -s theirs.before theirs
+}
+
+# shows WORD...: the text has it.
+shows() {
+	for w; do
+		grep -q -F -e "$w" theirs || fail "Go $release: nothing has $w"
+	done
+}
+
+# compare RELEASE [FLAG...]: of a build with these flags.
+compare() {
+	release=$1
+	start_fixture stacks "$@"
+	until_true 60 at_rest
+	expect 0 "$hdattach" -f stacks "$pid"
+	mv out text
+	mv err messages
+	without_teller text >ours
+	diff theirs ours >differences || {
+		head -n 20 differences
+		fail "Go $*${cgo:+ cgo=$cgo}: the stacks differ"
+	}
+	n=$(grep -c '^goroutine [0-9]* \[' theirs)
+	grep -q "; $((n + 1)) goroutines: " messages ||
+		fail "Go $release: the number of goroutines is not told"
+	# What the test is about is there.
+	shows 'panic(' 'main.generic[...](' '...2901 frames elided...' \
+		', locked to thread]:' 'chan receive (nil chan)' '(...)' '{0x' \
+		'0x1?' ' in goroutine 1' 'created by '
+	for how in rules libunwind; do
+		expect 0 "$hdattach" --unwind=$how -f stacks -o "by-$how" "$pid"
+	done
+	cmp text by-rules && cmp text by-libunwind ||
+		fail "Go $release: the stacks depend on how they are unwound"
+	rm by-rules by-libunwind
+	kill -KILL "$pid"
+	wait "$pid" 2>/dev/null || :
+	not_mine "$pid"
+	exec 6>&-
+	say "Go $*${cgo:+ cgo=$cgo}: $n goroutines," \
+		"$(grep -c '^	' theirs) calls"
+}
+
+export GODEBUG=tracebacklabels=1
+for release in $(releases); do
+	compare "$release"
+done
+for release in $(some_releases); do
+	compare "$release" -buildmode=pie
+	! command -v "${CC:-cc}" >/dev/null || cgo=1 compare "$release"
+done
+shows '{plain: value}' '{"a key": , "tab\t": "\"quoted\\\"\n"}'
