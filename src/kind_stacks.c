@@ -86,6 +86,7 @@ static struct err *tell(struct stacks_state *k)
 {
 	const struct stacks_sink sink = { write_text, k };
 
+	TRY(stacks_load(&k->stacks));
 	return stacks_write(&k->stacks, &k->options, &sink, &k->result);
 }
 

@@ -21,23 +21,25 @@ static struct err *endless(const char *what, uint64_t addr)
 
 /* ---- goroutines ---------------------------------------------------------- */
 
-/* Whether nobody but the runtime cares about a goroutine that starts there.
+/* Whether nobody but the runtime cares about a goroutine that starts there;
+ * *varies: another one that does is to be asked for itself.
  * Follows runtime/traceback.go:isSystemGoroutine, fixed being false. */
 static struct err *is_system(struct runtime *rt, uint64_t g, uint64_t startpc,
-			     bool *out)
+			     bool *out, bool *varies)
 {
 	const struct layout *l = &rt->layout;
 	cleanup(buf_deinit) struct buf name = {};
 	struct func f;
 	uint64_t word;
 
-	*out = false;
+	*out = *varies = false;
 	TRY(func_find(rt, startpc, &f));
 	if (!f.addr || f.id == l->konst.FuncID_runtime_main.value ||
 	    f.id == l->konst.FuncID_handleAsyncEvent.value ||
 	    (l->konst.FuncID_corostart.present &&
 	     f.id == l->konst.FuncID_corostart.value))
 		return NULL;
+	*varies = true;
 	if (f.id == l->konst.FuncID_runFinalizers.value) {
 		TRY(rt_var(rt, &l->var.fingStatus, &word));
 		*out = !(word & (uint64_t)l->konst.fingRunningFinalizer.value);
@@ -49,6 +51,7 @@ static struct err *is_system(struct runtime *rt, uint64_t g, uint64_t startpc,
 		*out = !word;
 		return NULL;
 	}
+	*varies = false;
 	TRY(func_name(rt, &f, &name));
 	*out = name.len >= 8 && !memcmp(name.v, "runtime.", 8);
 	return NULL;
@@ -117,8 +120,9 @@ static bool is_dead(const struct layout *l, uint32_t status)
  * at any moment; allgs itself may be half updated. Follows
  * runtime/proc.go:allgadd.
  */
-static struct err *each_g(struct runtime *rt,
-			  struct err *(*fn)(void *, uint64_t addr), void *arg)
+struct err *goroutine_each_address(struct runtime *rt,
+				   struct err *(*fn)(void *, uint64_t addr),
+				   void *arg)
 {
 	uint64_t n, list;
 
@@ -158,7 +162,7 @@ struct err *goroutine_copy_all(struct runtime *rt)
 	list.end = list.start + n * rt->arch->ptr_size;
 	if (n <= MAX_GOROUTINES)
 		TRY(page_copy_add(&rt->copy, &list, 1));
-	struct err *e = each_g(rt, add_g, &gs);
+	struct err *e = goroutine_each_address(rt, add_g, &gs);
 	if (!e)
 		e = page_copy_add(&rt->copy, gs.list.v, gs.list.len);
 	vec_deinit(&gs.list);
@@ -169,9 +173,10 @@ struct walk {
 	struct runtime *rt;
 	struct err *(*fn)(void *, const struct goroutine *);
 	void *arg;
-	/* Many goroutines start at one place. */
+	/* Many goroutines start at one place; of some it varies with what they
+	 * do whether they are the system's. */
 	uint64_t startpc;
-	bool system;
+	bool system, varies;
 };
 
 static struct err *visit(void *arg, uint64_t addr)
@@ -183,9 +188,8 @@ static struct err *visit(void *arg, uint64_t addr)
 	TRY(goroutine_read(w->rt, addr, &g));
 	if (is_dead(l, g.status))
 		return NULL;
-	/* Whether a goroutine of these counts changes with what it does. */
-	if (g.startpc != w->startpc || l->g.runningCleanups.present)
-		TRY(is_system(w->rt, addr, g.startpc, &w->system));
+	if (g.startpc != w->startpc || w->varies)
+		TRY(is_system(w->rt, addr, g.startpc, &w->system, &w->varies));
 	w->startpc = g.startpc;
 	g.system = w->system;
 	TRY(goroutine_place(w->rt, &g));
@@ -198,7 +202,7 @@ struct err *goroutine_each(struct runtime *rt,
 {
 	struct walk w = { .rt = rt, .fn = fn, .arg = arg };
 
-	return each_g(rt, visit, &w);
+	return goroutine_each_address(rt, visit, &w);
 }
 
 struct err *goroutine_waitreason(struct runtime *rt, const struct goroutine *g,

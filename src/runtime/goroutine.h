@@ -74,6 +74,11 @@ struct err *goroutine_each(struct runtime *rt,
 struct err *goroutine_read(struct runtime *rt, uint64_t addr,
 			   struct goroutine *out) must_check;
 
+/* The addresses of all g's, of dead goroutines, too. */
+struct err *goroutine_each_address(struct runtime *rt,
+				   struct err *(*fn)(void *, uint64_t addr),
+				   void *arg) must_check;
+
 /* Copies all g's into rt->copy with a few reads, from where they are read then
  * (target/page_copy.h). */
 struct err *goroutine_copy_all(struct runtime *rt) must_check;

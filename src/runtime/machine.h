@@ -10,6 +10,7 @@
 
 #include "base/addr_map.h"
 #include "base/vec.h"
+#include "runtime/goroutine.h"
 #include "target/target.h"
 
 struct runtime;
@@ -22,12 +23,22 @@ enum machine_g {
 	ON_GSIGNAL,
 };
 
+/* Where its goroutine stands, once running.c has looked. */
+struct machine_place {
+	bool known;
+	enum goroutine_place place;
+	const char *why; /* static */
+	uint64_t pc, sp, lr;
+	struct regs regs; /* of PLACE_REGISTERS: those of the Go code */
+};
+
 struct machine {
 	uint64_t m; /* address */
 	uint64_t procid;
 	uint64_t g0, gsignal, curg;  /* curg 0: it runs no goroutine */
 	const struct thread *thread; /* with registers; NULL: not known */
 	enum machine_g on;
+	struct machine_place at;
 	bool moving; /* it is moving a goroutine's stack (running.c) */
 };
 

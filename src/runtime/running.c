@@ -382,18 +382,41 @@ static struct err *read_saved(struct running *r)
 	return signal_stack(r->rt, r->mach, &r->signal_lo, &r->signal_hi);
 }
 
+/* By the registers of its thread, which are not there any more when the target
+ * runs on. */
+static struct err *find_place(struct running *r)
+{
+	struct goroutine *g = r->g;
+
+	if (r->mach->thread) {
+		TRY(read_saved(r));
+		TRY(judge(r, &r->mach->thread->regs, r->mach->on, 0));
+	} else {
+		nowhere(r, "its thread is not known");
+	}
+	if (r->mach->thread && r->mach->moving)
+		g->place = PLACE_MOVING;
+	r->mach->at = (struct machine_place){
+		true, g->place, g->why, g->pc, g->sp, g->lr, r->regs,
+	};
+	return NULL;
+}
+
 /* Places r->g, whose status is running. */
 static struct err *place(struct running *r)
 {
 	r->mach = machine_find(r->rt->machines, r->g->m);
 	if (!r->mach || r->mach->curg != r->g->addr)
 		return nowhere(r, "no M runs it");
-	if (!r->mach->thread)
-		return nowhere(r, "its thread is not known");
-	TRY(read_saved(r));
-	TRY(judge(r, &r->mach->thread->regs, r->mach->on, 0));
-	if (r->mach->moving)
-		r->g->place = PLACE_MOVING;
+	if (!r->mach->at.known)
+		TRY(find_place(r));
+	const struct machine_place *at = &r->mach->at;
+	r->g->place = at->place;
+	r->g->why = at->why;
+	r->g->pc = at->pc;
+	r->g->sp = at->sp;
+	r->g->lr = at->lr;
+	r->regs = at->regs;
 	return NULL;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/stacks.h"
 
+#include "runtime/running.h"
 #include "runtime/runtime.h"
 #include "runtime/state.h"
 
@@ -41,27 +42,10 @@ struct err *stacks_prepare(struct runtime *rt)
 
 /* ---- at the stop --------------------------------------------------------- */
 
-static struct err *add_goroutine(void *arg, const struct goroutine *g)
-{
-	struct stacks *s = arg;
-
-	return vec_push(&s->list, *g);
-}
-
-static struct err *copy_stacks(struct stacks *s)
-{
-	cleanup_areas struct areas areas = {};
-
-	TRY(vec_reserve(&areas.list, s->list.len));
-	for (size_t i = 0; i < s->list.len; i++) {
-		const struct goroutine *g = &s->list.v[i];
-
-		if (g->sp >= g->stack_lo && g->sp < g->stack_hi)
-			TRY(vec_push(&areas.list,
-				     (struct area){ g->sp, g->stack_hi }));
-	}
-	return page_copy_add(&s->rt->copy, areas.list.v, areas.list.len);
-}
+struct taking {
+	struct stacks *s;
+	struct areas used; /* parts of stacks */
+};
 
 static struct err *ignore_label(void *arg, const struct buf *key,
 				const struct buf *value)
@@ -82,9 +66,45 @@ static struct err *touch(struct stacks *s, const struct goroutine *g)
 		TRY(state_bubble(rt, g, &ignored));
 	if (g->m)
 		TRY(rt_field(rt, g->m, &rt->layout.m.id, &ignored));
-	if (g->labels && s->labels)
-		TRY(state_each_label(rt, g, ignore_label, NULL));
+	return g->labels && s->labels
+		       ? state_each_label(rt, g, ignore_label, NULL)
+		       : NULL;
+}
+
+/* What makes no sense costs its goroutine something, and not the others. */
+static struct err *tolerate(struct err *e)
+{
+	if (e && e->code != ERR_FAULT && e->code != ERR_FORMAT)
+		return e;
+	err_free(e);
 	return NULL;
+}
+
+static struct err *look_at(struct taking *t, uint64_t addr)
+{
+	struct goroutine g;
+
+	TRY(goroutine_read(t->s->rt, addr, &g));
+	TRY(goroutine_place(t->s->rt, &g));
+	if (g.sp >= g.stack_lo && g.sp < g.stack_hi)
+		TRY(vec_push(&t->used.list, (struct area){ g.sp, g.stack_hi }));
+	return touch(t->s, &g);
+}
+
+static struct err *visit(void *arg, uint64_t addr)
+{
+	return tolerate(look_at(arg, addr));
+}
+
+static struct err *copy_stacks(struct stacks *s)
+{
+	struct taking t = { .s = s };
+
+	struct err *e = goroutine_each_address(s->rt, visit, &t);
+	if (!e)
+		e = page_copy_add(&s->rt->copy, t.used.list.v, t.used.list.len);
+	vec_deinit(&t.used.list);
+	return e;
 }
 
 static struct err *touch_variable(struct runtime *rt, const struct variable *v)
@@ -94,7 +114,8 @@ static struct err *touch_variable(struct runtime *rt, const struct variable *v)
 	return v->present ? page_copy_add(&rt->copy, &area, 1) : NULL;
 }
 
-static struct err *touch_all(struct stacks *s)
+/* What tells of all goroutines. */
+static struct err *touch_variables(struct stacks *s)
 {
 	struct runtime *rt = s->rt;
 	const struct layout *l = &rt->layout;
@@ -104,16 +125,7 @@ static struct err *touch_all(struct stacks *s)
 	s->uptime = s->now > start ? s->now - start : 0;
 	TRY(state_shows_labels(rt, &s->labels));
 	TRY(touch_variable(rt, &l->var.waitReasonStrings));
-	TRY(touch_variable(rt, &l->var.isIdleInSynctest));
-	for (size_t i = 0; i < s->list.len; i++) {
-		const struct goroutine *g = &s->list.v[i];
-		struct err *e = touch(s, g);
-
-		if (e && e->code != ERR_FAULT && e->code != ERR_FORMAT)
-			return e;
-		err_free(e);
-	}
-	return NULL;
+	return touch_variable(rt, &l->var.isIdleInSynctest);
 }
 
 static uint64_t ns(const struct timespec *ts)
@@ -123,9 +135,9 @@ static uint64_t ns(const struct timespec *ts)
 
 static struct err *take(struct stacks *s)
 {
-	TRY(goroutine_each(s->rt, add_goroutine, s));
+	TRY(touch_variables(s));
 	TRY(copy_stacks(s));
-	return touch_all(s);
+	return NULL;
 }
 
 struct err *stacks_take(struct runtime *rt, struct stacks *out)
@@ -146,6 +158,19 @@ struct err *stacks_take(struct runtime *rt, struct stacks *out)
 	}
 	*out = s;
 	return NULL;
+}
+
+static struct err *add_goroutine(void *arg, const struct goroutine *g)
+{
+	struct stacks *s = arg;
+
+	return vec_push(&s->list, *g);
+}
+
+struct err *stacks_load(struct stacks *s)
+{
+	s->list.len = 0;
+	return goroutine_each(s->rt, add_goroutine, s);
 }
 
 void stacks_deinit(struct stacks *s)

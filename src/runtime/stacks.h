@@ -8,6 +8,7 @@
  *	stacks_prepare		before the stop
  *	stacks_take		stopped, and loaded
  *	stacks_seal		before it runs on
+ *	stacks_load		when it runs, unless not all could be copied
  *
  * Then stacks can be told whenever: runtime/traceback.h, runtime/state.h.
  */
@@ -22,7 +23,7 @@
 
 struct stacks {
 	struct runtime *rt;	    /* borrowed */
-	VEC(struct goroutine) list; /* in the order of allgs */
+	VEC(struct goroutine) list; /* loaded; in the order of allgs */
 	uint64_t now;		    /* of the stop, ns, CLOCK_MONOTONIC */
 	struct timespec wall;	    /* the same, CLOCK_REALTIME */
 	uint64_t uptime;	    /* ns since the runtime's start */
@@ -35,6 +36,7 @@ struct err *stacks_prepare(struct runtime *rt) must_check;
 
 struct err *stacks_take(struct runtime *rt, struct stacks *out) must_check;
 struct err *stacks_seal(struct runtime *rt) must_check;
+struct err *stacks_load(struct stacks *s) must_check;
 void stacks_deinit(struct stacks *s);
 
 #endif
