@@ -61,6 +61,7 @@ static struct err *stacks_open(struct session *s, void **state)
 		.system = o->system,
 		.all_frames = o->all_frames,
 		.goroutine = o->goroutine,
+		.deferred = o->level == LOG_VERBOSE,
 	};
 	if (wants_file(o))
 		TRY(session_open_output(s, "stacks", &k->out));

@@ -36,6 +36,29 @@ shows() {
 	done
 }
 
+# deferred: -v tells of panics and of deferred calls that are to be made,
+# open-coded ones and others; and nothing else.
+deferred() {
+	expect 0 "$hdattach" -v -f stacks "$pid"
+	sed -n '/^	(/!d; p' out | sort | uniq -c |
+		sed 's/deferwrap[12]/wrap/; s/func2)/wrap)/' >told
+	for line in '1 	(deferred: main.inDeferred.func1)' \
+		'1 	(deferred: main.beforeRecover.func1)' \
+		'1 	(deferred: main.inSecondPanic.func1)' \
+		'1 	(deferred: main.inFault.func1)' \
+		'1 	(deferred: main.inDeferredOfLoop.wrap)' \
+		'3 	(panic of a string)' \
+		'1 	(panic of a string, recovered)' \
+		'1 	(panic of a runtime.errorString)' \
+		'1 	(panic of a runtime.errorString, recovered)' \
+		'1 	(in runtime.Goexit)'; do
+		grep -q -F "$line" told || fail "Go $release: not told: $line"
+	done
+	! grep -e '	(deferred: main.stay)' -e 'main.in.*Goexit' told ||
+		fail "Go $release: what is being called is told to be deferred"
+	sed '/^	(/d' out | cmp - text || fail "Go $release: -v tells more"
+}
+
 # compare RELEASE [FLAG...]: of a build with these flags.
 compare() {
 	release=$1
@@ -62,6 +85,7 @@ compare() {
 	cmp text by-rules && cmp text by-libunwind ||
 		fail "Go $release: the stacks depend on how they are unwound"
 	rm by-rules by-libunwind
+	deferred
 	kill -KILL "$pid"
 	wait "$pid" 2>/dev/null || :
 	not_mine "$pid"

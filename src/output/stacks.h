@@ -24,6 +24,7 @@ struct stacks_options {
 	bool system;
 	bool all_frames;    /* of deep stacks, too */
 	bool colour;	    /* for a terminal */
+	bool deferred;	    /* deferred calls and panics, too */
 	uint64_t goroutine; /* this one alone; 0: all */
 };
 

@@ -7,6 +7,7 @@
  */
 #include "output/stacks_writer.h"
 #include "runtime/args.h"
+#include "runtime/deferred.h"
 #include "runtime/state.h"
 
 #include <inttypes.h>
@@ -213,7 +214,7 @@ static struct err *put_header(struct stacks_writer *w,
 	return put(w, "\n");
 }
 
-/* ---- the stack ----------------------------------------------------------- */
+/* ---- arguments ----------------------------------------------------------- */
 
 static struct err *put_args(struct stacks_writer *w, const struct trace_call *c)
 {
@@ -227,6 +228,78 @@ static struct err *put_args(struct stacks_writer *w, const struct trace_call *c)
 	w->out.len = start;
 	return put(w, "?");
 }
+
+/* ---- deferred calls and panics, which the runtime does not show ---------- */
+
+static struct err *put_deferred(void *arg, uint64_t closure, uint64_t code)
+{
+	struct stacks_writer *w = arg;
+	cleanup(buf_deinit) struct buf name = {};
+	struct func f;
+
+	if (!code)
+		return buf_printf(&w->out,
+				  "\t(deferred: closure 0x%" PRIx64 ")\n",
+				  closure);
+	TRY(func_find(w->rt, code, &f));
+	if (f.addr)
+		TRY(func_name(w->rt, &f, &name));
+	TRY(buf_append(&name, "", 1));
+	TRY(put(w, "\t(deferred: "));
+	TRY(trace_name(w->rt, (const char *)name.v, &w->out));
+	return put(w, ")\n");
+}
+
+static struct err *put_panic(void *arg, const struct panic *p)
+{
+	struct stacks_writer *w = arg;
+	struct type_info type;
+
+	TRY(put(w, "\t("));
+	if (p->goexit) {
+		TRY(put(w, "in runtime.Goexit"));
+	} else {
+		TRY(put(w, "panic of a "));
+		TRY(type_read(w->rt, p->type, &type));
+		TRY(type_name(w->rt, &type, &w->out));
+	}
+	return put(w, p->recovered ? ", recovered)\n" : ")\n");
+}
+
+/* What makes no sense costs the line, and not the rest. */
+static struct err *optional(struct stacks_writer *w, struct err *e,
+			    size_t start)
+{
+	if (!e || (e->code != ERR_FAULT && e->code != ERR_FORMAT))
+		return e;
+	err_free(e);
+	w->out.len = start;
+	return NULL;
+}
+
+static struct err *put_panics(struct stacks_writer *w,
+			      const struct goroutine *g)
+{
+	size_t start = w->out.len;
+
+	if (!w->options->deferred || !g->panic)
+		return NULL;
+	return optional(w, panic_each(w->rt, g, put_panic, w), start);
+}
+
+/* Below the frame that has them. */
+static struct err *put_deferreds(struct stacks_writer *w,
+				 const struct goroutine *g,
+				 const struct trace_call *c)
+{
+	size_t start = w->out.len;
+
+	if (!w->options->deferred || c->call->inlined)
+		return NULL;
+	return optional(w, deferred_each(w->rt, g, c, put_deferred, w), start);
+}
+
+/* ---- the stack ----------------------------------------------------------- */
 
 static struct err *put_offset(struct stacks_writer *w, const struct func *f,
 			      uint64_t pc)
@@ -287,6 +360,7 @@ struct err *stacks_put_trace(struct stacks_writer *w, const struct goroutine *g,
 				       "...%" PRIu64 " frames elided...\n",
 				       t->elided));
 		TRY(stacks_put_call(w, &t->calls.v[i], args));
+		TRY(put_deferreds(w, g, &t->calls.v[i]));
 	}
 	return put_end(w, g->place == PLACE_UNKNOWN ? g->why : NULL);
 }
@@ -322,6 +396,7 @@ static struct err *text_goroutine(struct stacks_writer *w,
 	if (w->result.goroutines)
 		TRY(put(w, "\n"));
 	TRY(put_header(w, g));
+	TRY(put_panics(w, g));
 	TRY(stacks_put_trace(w, g, true));
 	TRY(trace_creator(&w->symbols, g, &w->trace_options, &creator));
 	if (creator)

@@ -227,6 +227,7 @@ struct err *defer_each(struct runtime *rt, const struct goroutine *g,
 	const struct layout *l = &rt->layout;
 
 	struct defer d = { .goroutine = g->addr, .link = g->defer };
+	uint64_t started;
 	struct list_guard guard = {};
 	while (d.link) {
 		if (list_circles(&guard, d.link))
@@ -236,6 +237,8 @@ struct err *defer_each(struct runtime *rt, const struct goroutine *g,
 		TRY(rt_field(rt, d.addr, &l->_defer.sp, &d.sp));
 		TRY(rt_field(rt, d.addr, &l->_defer.pc, &d.pc));
 		TRY(rt_field(rt, d.addr, &l->_defer.fn, &d.fn));
+		TRY(rt_field(rt, d.addr, &l->_defer.started, &started));
+		d.started = started;
 		TRY(rt_field(rt, d.addr, &l->_defer.link, &d.link));
 		if (d.fn)
 			TRY(rt_field(rt, d.fn, &l->funcval.fn, &d.code));
@@ -251,6 +254,7 @@ struct err *panic_each(struct runtime *rt, const struct goroutine *g,
 	const struct layout *l = &rt->layout;
 
 	struct panic p = { .goroutine = g->addr, .link = g->panic };
+	uint64_t word;
 	struct list_guard guard = {};
 	while (p.link) {
 		if (list_circles(&guard, p.link))
@@ -259,6 +263,10 @@ struct err *panic_each(struct runtime *rt, const struct goroutine *g,
 		uint64_t eface = p.addr + l->_panic.arg.offset;
 		TRY(rt_field(rt, eface, &l->eface._type, &p.type));
 		TRY(rt_field(rt, eface, &l->eface.data, &p.data));
+		TRY(rt_field(rt, p.addr, &l->_panic.recovered, &word));
+		p.recovered = word;
+		TRY(rt_field(rt, p.addr, &l->_panic.goexit, &word));
+		p.goexit = word;
 		TRY(rt_field(rt, p.addr, &l->_panic.link, &p.link));
 		TRY(fn(arg, &p));
 	}

@@ -45,12 +45,15 @@ struct defer {
 	uint64_t addr, goroutine, sp, pc;
 	uint64_t fn;   /* funcval; 0 for an open-coded defer */
 	uint64_t code; /* pc of fn; 0 without */
+	bool started;  /* up to 1.21: it is being called */
 	uint64_t link;
 };
 
 struct panic {
 	uint64_t addr, goroutine;
 	uint64_t type, data; /* of its argument, an interface */
+	bool recovered;	     /* it is over, but for the way back */
+	bool goexit;	     /* it is no panic, but runtime.Goexit */
 	uint64_t link;
 };
 

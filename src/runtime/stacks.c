@@ -56,6 +56,13 @@ static struct err *ignore_label(void *arg, const struct buf *key,
 	return NULL;
 }
 
+static struct err *ignore_defer(void *arg, const struct defer *d)
+{
+	(void)arg;
+	(void)d;
+	return NULL;
+}
+
 /* Reads, and so keeps, what a goroutine's header needs beyond its g. */
 static struct err *touch(struct stacks *s, const struct goroutine *g)
 {
@@ -66,6 +73,8 @@ static struct err *touch(struct stacks *s, const struct goroutine *g)
 		TRY(state_bubble(rt, g, &ignored));
 	if (g->m)
 		TRY(rt_field(rt, g->m, &rt->layout.m.id, &ignored));
+	if (g->defer)
+		TRY(defer_each(rt, g, ignore_defer, NULL));
 	return g->labels && s->labels
 		       ? state_each_label(rt, g, ignore_label, NULL)
 		       : NULL;
@@ -124,6 +133,9 @@ static struct err *touch_variables(struct stacks *s)
 	TRY(rt_var(rt, &l->var.runtimeInitTime, &start));
 	s->uptime = s->now > start ? s->now - start : 0;
 	TRY(state_shows_labels(rt, &s->labels));
+	TRY(touch_variable(rt, &l->var.allglen));
+	TRY(touch_variable(rt, &l->var.allgptr));
+	TRY(touch_variable(rt, &l->var.fingStatus));
 	TRY(touch_variable(rt, &l->var.waitReasonStrings));
 	return touch_variable(rt, &l->var.isIdleInSynctest);
 }
@@ -136,8 +148,7 @@ static uint64_t ns(const struct timespec *ts)
 static struct err *take(struct stacks *s)
 {
 	TRY(touch_variables(s));
-	TRY(copy_stacks(s));
-	return NULL;
+	return copy_stacks(s);
 }
 
 struct err *stacks_take(struct runtime *rt, struct stacks *out)
@@ -180,29 +191,45 @@ void stacks_deinit(struct stacks *s)
 
 /* ---- when it runs again -------------------------------------------------- */
 
-/* The tables of functions lie in memory that is written to once, where the
- * program was linked to be loaded anywhere. */
+/*
+ * What is linked between a module's read-only data and its variables is
+ * written to by the dynamic linker alone: types, static closures; and so are
+ * the tables of functions, wherever they are.
+ */
+static struct err *add_constant(struct runtime *rt, const struct module *m,
+				struct areas *areas)
+{
+	const struct layout *l = &rt->layout;
+	const struct {
+		const struct table *table;
+		uint64_t size; /* of an element, bytes */
+	} tables[] = {
+		{ &m->funcnametab, 1 }, { &m->cutab, 4 },
+		{ &m->filetab, 1 },	{ &m->pctab, 1 },
+		{ &m->pclntable, 1 },	{ &m->ftab, l->functab.struct_size },
+	};
+	struct area data = { .start = m->rodata };
+
+	TRY(rt_field(rt, m->addr, &l->moduledata.noptrdata, &data.end));
+	if (data.end > data.start)
+		TRY(vec_push(&areas->list, data));
+	TRY(vec_push(&areas->list, (struct area){ m->types, m->etypes }));
+	for (size_t i = 0; i < ARRAY_SIZE(tables); i++) {
+		const struct table *t = tables[i].table;
+
+		TRY(vec_push(
+			&areas->list,
+			(struct area){ t->addr,
+				       t->addr + t->len * tables[i].size }));
+	}
+	return NULL;
+}
+
 struct err *stacks_seal(struct runtime *rt)
 {
 	cleanup_areas struct areas areas = {};
 
-	for (size_t i = 0; i < rt->modules.list.len; i++) {
-		const struct module *m = &rt->modules.list.v[i];
-		const struct layout *l = &rt->layout;
-		const struct area list[] = {
-			{ m->funcnametab.addr,
-			  m->funcnametab.addr + m->funcnametab.len },
-			{ m->cutab.addr, m->cutab.addr + m->cutab.len * 4 },
-			{ m->filetab.addr, m->filetab.addr + m->filetab.len },
-			{ m->pctab.addr, m->pctab.addr + m->pctab.len },
-			{ m->pclntable.addr,
-			  m->pclntable.addr + m->pclntable.len },
-			{ m->ftab.addr,
-			  m->ftab.addr + m->ftab.len * l->functab.struct_size },
-			{ m->types, m->etypes },
-		};
-		for (size_t j = 0; j < ARRAY_SIZE(list); j++)
-			TRY(vec_push(&areas.list, list[j]));
-	}
+	for (size_t i = 0; i < rt->modules.list.len; i++)
+		TRY(add_constant(rt, &rt->modules.list.v[i], &areas));
 	return page_copy_seal(&rt->copy, areas.list.v, areas.list.len);
 }
