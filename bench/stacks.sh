@@ -56,8 +56,9 @@ inside() {
 	}
 }
 
-# dlv's default is to load strings, fields and so on; only frames are wanted.
-printf 'goroutines -t\ndetach\nquit\n' >"$work/init"
+# At the end dlv asks whether to kill the process.
+printf 'goroutines -t\nquit\n' >"$work/init"
+echo n >"$work/no"
 
 for round in $(seq "${3:-3}"); do
 	echo "round $round"
@@ -66,5 +67,5 @@ for round in $(seq "${3:-3}"); do
 	inside
 	! command -v dlv >/dev/null ||
 		timed dlv dlv attach $pid --allow-non-terminal-interactive=true \
-			--init "$work/init" </dev/null
+			--init "$work/init" <"$work/no"
 done
