@@ -61,6 +61,8 @@ static struct err *stacks_open(struct session *s, void **state)
 		.system = o->system,
 		.all_frames = o->all_frames,
 		.goroutine = o->goroutine,
+		.native = !o->no_native,
+		.threads = o->threads,
 		.deferred = o->level == LOG_VERBOSE,
 	};
 	if (wants_file(o))
@@ -96,11 +98,17 @@ static struct err *stacks_read(struct session *s, void *state)
 {
 	struct stacks_state *k = state;
 
-	TRY(stacks_take(s->rt, &k->stacks));
+	TRY(stacks_take(s->rt, k->options.threads, &k->stacks));
 	if (!k->stacks.whole) {
 		log_verbose("too many stacks to copy: the target waits");
 		TRY(tell(k));
 	}
+	return NULL;
+}
+
+static struct err *stacks_leave(struct session *s, void *state)
+{
+	(void)state;
 	return stacks_seal(s->rt);
 }
 
@@ -141,6 +149,7 @@ const struct output_kind kind_stacks = {
 	.name = "stacks",
 	.open = stacks_open,
 	.read = stacks_read,
+	.leave = stacks_leave,
 	.write = stacks_finish,
 	.close = stacks_close,
 };

@@ -141,6 +141,9 @@ static struct err *read_all(struct session *s, struct outputs *o)
 	for (size_t i = OUTPUT_KINDS; i-- > 0;)
 		if (is_asked(s, i))
 			TRY(kinds[i]->read(s, o->state[i]));
+	for (size_t i = 0; i < OUTPUT_KINDS; i++)
+		if (is_asked(s, i) && kinds[i]->leave)
+			TRY(kinds[i]->leave(s, o->state[i]));
 	return target_resume(s->target);
 }
 

@@ -22,8 +22,10 @@ enum {
 	KEY_MAX_SIZE,
 	KEY_MAX_WAIT,
 	KEY_NO_CONTENTS,
+	KEY_NO_NATIVE,
 	KEY_SUMMARY,
 	KEY_SYSTEM,
+	KEY_THREADS,
 	KEY_UNWIND,
 	DEFAULT_MAX_WAIT = 2000, /* ms */
 };
@@ -61,6 +63,10 @@ static const struct argp_option options[] = {
 	  0 },
 	{ "all-frames", KEY_ALL_FRAMES, NULL, 0,
 	  "Show all of very deep stacks, and not only both ends", 0 },
+	{ "no-native", KEY_NO_NATIVE, NULL, 0,
+	  "Leave out where goroutines are in C", 0 },
+	{ "threads", KEY_THREADS, NULL, 0,
+	  "Show the threads that run no goroutine, too", 0 },
 	{ "json", KEY_JSON, NULL, 0, "Write JSON", 0 },
 	{ NULL, 0, NULL, 0, "Capture:", 3 },
 	{ "max-wait", KEY_MAX_WAIT, "MS", 0,
@@ -187,7 +193,7 @@ static void check(struct argp_state *state, struct options *o)
 	if (o->group && o->json)
 		argp_error(state, "--group and --json: one of them");
 	if ((o->group || o->json || o->system || o->all_frames ||
-	     o->goroutine) &&
+	     o->goroutine || o->no_native || o->threads) &&
 	    !(o->kinds >> OUTPUT_STACKS & 1))
 		argp_error(state, "options about stacks, and no -f stacks");
 }
@@ -234,11 +240,17 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_NO_CONTENTS:
 		o->no_contents = true;
 		return 0;
+	case KEY_NO_NATIVE:
+		o->no_native = true;
+		return 0;
 	case KEY_SUMMARY:
 		o->summary = true;
 		return 0;
 	case KEY_SYSTEM:
 		o->system = true;
+		return 0;
+	case KEY_THREADS:
+		o->threads = true;
 		return 0;
 	case KEY_UNWIND:
 		o->no_libunwind = !strcmp(arg, "rules");

@@ -32,6 +32,8 @@ struct options {
 	bool system;	       /* --system: the runtime's own goroutines */
 	bool all_frames;       /* --all-frames: of deep stacks, too */
 	bool group;	       /* --group: equal stacks once */
+	bool no_native;	       /* --no-native: without C */
+	bool threads;	       /* --threads: those without goroutines */
 	bool json;	       /* --json */
 	uint64_t goroutine;    /* --goroutine: this one alone; 0: all */
 	unsigned int max_wait; /* ms to wait for a clean moment */

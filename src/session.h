@@ -33,6 +33,8 @@ struct output_kind {
 	struct err *(*open)(struct session *s, void **state);
 	/* The target is stopped, and the runtime loaded. */
 	struct err *(*read)(struct session *s, void *state);
+	/* All kinds have read, and the target is about to run on; or NULL. */
+	struct err *(*leave)(struct session *s, void *state);
 	/* The target runs on: writes, and says what was done. */
 	struct err *(*write)(struct session *s, void *state);
 	void (*close)(void *state);

@@ -39,7 +39,7 @@ shows() {
 # deferred: -v tells of panics and of deferred calls that are to be made,
 # open-coded ones and others; and nothing else.
 deferred() {
-	expect 0 "$hdattach" -v -f stacks "$pid"
+	expect 0 "$hdattach" -v --no-native -f stacks "$pid"
 	sed -n '/^	(/!d; p' out | sort | uniq -c |
 		sed 's/deferwrap[12]/wrap/; s/func2)/wrap)/' >told
 	for line in '1 	(deferred: main.inDeferred.func1)' \
@@ -59,12 +59,48 @@ deferred() {
 	sed '/^	(/d' out | cmp - text || fail "Go $release: -v tells more"
 }
 
+# native: goroutines that are in C, with the names of its functions.
+native() {
+	expect 0 "$hdattach" -f stacks "$pid"
+	awk -v RS= '/\nmain\.inC\(/' out >told
+	grep -q '^wait_in_c$' told || fail "Go $release: no frames of C"
+	[ "$(sed -n 2p told)" = "$(grep -B2 '^wait_in_c$' told | head -n 1)" ] ||
+		fail "Go $release: wait_in_c calls more than read"
+	! grep -q wait_in_c$ text || fail "Go $release: C with --no-native"
+	expect 0 "$hdattach" --threads -f stacks "$pid"
+	grep -q '^thread [0-9]* \[m=[0-9]*\]:$' out || fail "no threads"
+	grep -q '^runtime.futex(' out || fail "no thread is idle"
+}
+
+# forms N: the other ones have N goroutines, too.
+forms() {
+	expect 0 "$hdattach" --group -f stacks "$pid"
+	sum=$(awk '/^[0-9]+ goroutines? \[/ { n += $1 } END { print n }' out)
+	[ "$sum" -eq "$1" ] || fail "$sum goroutines in groups, not $1"
+	grep -q '^2 goroutines \[chan receive\]: [0-9]* [0-9]*$' out ||
+		fail "no group of two"
+	expect 0 "$hdattach" --json -f stacks "$pid"
+	[ "$(grep -c '^{"id":' out)" -eq "$1" ] || fail "not $1 in JSON"
+	grep -q '"function":"main.deep",' out || fail "no main.deep in JSON"
+	grep -q '"labels":{"plain":"value"}' out || fail "no labels in JSON"
+	expect 0 "$hdattach" --goroutine=1 -f stacks "$pid"
+	[ "$(grep -c '^goroutine' out)" -eq 1 ] || fail "not goroutine 1 alone"
+	expect 2 "$hdattach" --goroutine=4711000 -f stacks "$pid"
+	said 4711000
+	expect 0 "$hdattach" --all-frames -f stacks "$pid"
+	[ "$(grep -c '^main.deep(' out)" -gt 3000 ] || fail "not all frames"
+	expect 0 "$hdattach" --no-native -f heapdump,stacks "$pid"
+	for f in stacks-*.stacks; do cmp text "$f" || fail "$f differs"; done
+	for f in stacks-*.heapdump; do sound "$f"; done
+	rm stacks-*.stacks stacks-*.heapdump
+}
+
 # compare RELEASE [FLAG...]: of a build with these flags.
 compare() {
 	release=$1
 	start_fixture stacks "$@"
 	until_true 60 at_rest
-	expect 0 "$hdattach" -f stacks "$pid"
+	expect 0 "$hdattach" --no-native -f stacks "$pid"
 	mv out text
 	mv err messages
 	without_teller text >ours
@@ -80,12 +116,14 @@ compare() {
 		', locked to thread]:' 'chan receive (nil chan)' '(...)' '{0x' \
 		'0x1?' ' in goroutine 1' 'created by '
 	for how in rules libunwind; do
-		expect 0 "$hdattach" --unwind=$how -f stacks -o "by-$how" "$pid"
+		expect 0 "$hdattach" --unwind=$how --no-native -f stacks -o "by-$how" "$pid"
 	done
 	cmp text by-rules && cmp text by-libunwind ||
 		fail "Go $release: the stacks depend on how they are unwound"
 	rm by-rules by-libunwind
 	deferred
+	[ "${cgo:-0}" -eq 0 ] || native
+	[ "$*" != "$(newest)" ] || forms $((n + 1))
 	kill -KILL "$pid"
 	wait "$pid" 2>/dev/null || :
 	not_mine "$pid"

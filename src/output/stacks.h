@@ -24,6 +24,8 @@ struct stacks_options {
 	bool system;
 	bool all_frames;    /* of deep stacks, too */
 	bool colour;	    /* for a terminal */
+	bool native;	    /* frames of C, too */
+	bool threads;	    /* threads that run no goroutine, too */
 	bool deferred;	    /* deferred calls and panics, too */
 	uint64_t goroutine; /* this one alone; 0: all */
 };

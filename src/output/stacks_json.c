@@ -143,6 +143,38 @@ static struct err *set_calls(struct builder *b, json_t *object)
 	return NULL;
 }
 
+struct native_arg {
+	struct builder *b;
+	json_t *object, *frames; /* frames: made when there is one */
+};
+
+static struct err *append_native(void *arg, const struct native_frame *f)
+{
+	struct native_arg *n = arg;
+	json_t *object = json_object();
+
+	if (!n->frames) {
+		n->frames = json_array();
+		set(n->b, n->object, "native", n->frames);
+	}
+	n->b->failed |= json_array_append_new(n->frames, object) != 0;
+	if (f->name[0]) {
+		set_text(n->b, object, "function", f->name);
+		set_int(n->b, object, "offset", f->offset);
+	}
+	set_address(n->b, object, "pc", f->pc);
+	set_address(n->b, object, "sp", f->sp);
+	return NULL;
+}
+
+static struct err *set_native(struct builder *b, json_t *object,
+			      const struct goroutine *g)
+{
+	struct native_arg n = { b, object, NULL };
+
+	return stacks_each_native(b->w, g, append_native, &n);
+}
+
 static struct err *set_creator(struct builder *b, json_t *object,
 			       const struct goroutine *g)
 {
@@ -217,6 +249,7 @@ static struct err *fill(struct builder *b, json_t *object,
 {
 	set_int(b, object, "id", g->id);
 	TRY(set_state(b, object, g));
+	TRY(set_native(b, object, g));
 	TRY(set_calls(b, object));
 	return set_creator(b, object, g);
 }

@@ -397,6 +397,7 @@ static struct err *text_goroutine(struct stacks_writer *w,
 		TRY(put(w, "\n"));
 	TRY(put_header(w, g));
 	TRY(put_panics(w, g));
+	TRY(stacks_put_native(w, g));
 	TRY(stacks_put_trace(w, g, true));
 	TRY(trace_creator(&w->symbols, g, &w->trace_options, &creator));
 	if (creator)
@@ -406,8 +407,7 @@ static struct err *text_goroutine(struct stacks_writer *w,
 
 static struct err *text_end(struct stacks_writer *w)
 {
-	(void)w;
-	return NULL;
+	return stacks_put_threads(w);
 }
 
 static void text_deinit(struct stacks_writer *w)

@@ -7,6 +7,7 @@
 #define HD_OUTPUT_STACKS_WRITER_H
 
 #include "output/stacks.h"
+#include "runtime/native.h"
 #include "runtime/runtime.h"
 
 struct stacks_writer {
@@ -50,5 +51,18 @@ struct err *stacks_put_creator(struct stacks_writer *w, const struct site *site,
 enum stacks_colour { COLOUR_NONE, COLOUR_HEADER, COLOUR_NAME, COLOUR_FAINT };
 struct err *stacks_put_colour(struct stacks_writer *w,
 			      enum stacks_colour colour) must_check;
+
+/* ---- C and threads (stacks_native.c) ------------------------------------- */
+
+/* Calls fn with the frames of the C that g is in, if any. */
+struct err *
+stacks_each_native(struct stacks_writer *w, const struct goroutine *g,
+		   struct err *(*fn)(void *, const struct native_frame *),
+		   void *arg) must_check;
+
+/* The same as text; all threads without goroutines, if wanted. */
+struct err *stacks_put_native(struct stacks_writer *w,
+			      const struct goroutine *g) must_check;
+struct err *stacks_put_threads(struct stacks_writer *w) must_check;
 
 #endif

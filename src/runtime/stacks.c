@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/stacks.h"
 
+#include "runtime/machine.h"
+#include "runtime/native.h"
 #include "runtime/running.h"
 #include "runtime/runtime.h"
 #include "runtime/state.h"
@@ -140,18 +142,78 @@ static struct err *touch_variables(struct stacks *s)
 	return touch_variable(rt, &l->var.isIdleInSynctest);
 }
 
+/* ---- threads ------------------------------------------------------------- */
+
+static const struct machine *machine_of(const struct runtime *rt,
+					const struct thread *thread)
+{
+	for (size_t i = 0; rt->machines && i < rt->machines->list.len; i++)
+		if (rt->machines->list.v[i].thread == thread)
+			return &rt->machines->list.v[i];
+	return NULL;
+}
+
+/* The part of its stack that is looked at. */
+static struct area stack_of(const struct target *t, uint64_t sp)
+{
+	const struct mapping *m = target_mapping(t, sp);
+
+	return (struct area){ sp, m ? min_u64(sp + NATIVE_STACK, m->end) : sp };
+}
+
+static struct err *take_thread(struct stacks *s, const struct thread *thread,
+			       bool all_threads, struct areas *areas)
+{
+	struct runtime *rt = s->rt;
+	const struct machine *m = machine_of(rt, thread);
+	struct stack_thread t = {
+		.tid = thread->ns_tid,
+		.regs = thread->regs,
+		.in_go = module_of_pc(rt, thread->regs.pc) != NULL,
+		.curg = m ? m->curg : 0,
+		.g0 = m ? m->g0 : 0,
+	};
+
+	if (!thread->have_regs)
+		return NULL;
+	if (m)
+		TRY(rt_field(rt, m->m, &rt->layout.m.id, &t.m_id));
+	if (!t.in_go || (all_threads && !t.curg))
+		TRY(vec_push(&areas->list, stack_of(rt->target, t.regs.sp)));
+	if (t.g0 && all_threads) /* its bounds */
+		TRY(vec_push(&areas->list,
+			     (struct area){ t.g0,
+					    t.g0 + rt->layout.g.struct_size }));
+	return vec_push(&s->threads, t);
+}
+
+static struct err *take_threads(struct stacks *s, bool all_threads)
+{
+	const struct target *target = s->rt->target;
+	cleanup_areas struct areas areas = {};
+
+	for (size_t i = 0; i < target->thread_count; i++)
+		TRY(tolerate(take_thread(s, &target->threads[i], all_threads,
+					 &areas)));
+	return page_copy_add(&s->rt->copy, areas.list.v, areas.list.len);
+}
+
+/* ---- all of it ----------------------------------------------------------- */
+
 static uint64_t ns(const struct timespec *ts)
 {
 	return (uint64_t)ts->tv_sec * 1000000000 + (uint64_t)ts->tv_nsec;
 }
 
-static struct err *take(struct stacks *s)
+static struct err *take(struct stacks *s, bool all_threads)
 {
 	TRY(touch_variables(s));
+	TRY(take_threads(s, all_threads));
 	return copy_stacks(s);
 }
 
-struct err *stacks_take(struct runtime *rt, struct stacks *out)
+struct err *stacks_take(struct runtime *rt, bool all_threads,
+			struct stacks *out)
 {
 	const struct stop_time *stop = &rt->target->stop_time;
 	struct stacks s = {
@@ -159,7 +221,7 @@ struct err *stacks_take(struct runtime *rt, struct stacks *out)
 		.now = ns(&stop->monotonic),
 		.wall = stop->wall,
 	};
-	struct err *e = take(&s);
+	struct err *e = take(&s, all_threads);
 
 	rt->copy.state = COPY_PASS;
 	s.whole = !rt->copy.full;
@@ -187,6 +249,7 @@ struct err *stacks_load(struct stacks *s)
 void stacks_deinit(struct stacks *s)
 {
 	vec_deinit(&s->list);
+	vec_deinit(&s->threads);
 }
 
 /* ---- when it runs again -------------------------------------------------- */
