@@ -59,13 +59,20 @@ deferred() {
 	sed '/^	(/d' out | cmp - text || fail "Go $release: -v tells more"
 }
 
-# native: goroutines that are in C, with the names of its functions.
+# native: goroutines that are in C, or have C in their midst, with the names of
+# its functions: that of throughC(3) three times between calls of Go.
 native() {
 	expect 0 "$hdattach" -f stacks "$pid"
 	awk -v RS= '/\nmain\.inC\(/' out >told
 	grep -q '^wait_in_c$' told || fail "Go $release: no frames of C"
 	[ "$(sed -n 2p told)" = "$(grep -B2 '^wait_in_c$' told | head -n 1)" ] ||
 		fail "Go $release: wait_in_c calls more than read"
+	awk -v RS= '/\nmain\._Cfunc_through_c\(0x3\)/' out |
+		grep -e '^calledFromC$' -e '^through_c$' -e '^main.throughC' |
+		cut -d'(' -f1 | tr '\n' ' ' >told
+	once="calledFromC through_c main.throughC "
+	[ "$(cat told)" = "$once$once$once" ] ||
+		fail "Go $release: C between calls of Go: $(cat told)"
 	! grep -q wait_in_c$ text || fail "Go $release: C with --no-native"
 	expect 0 "$hdattach" --threads -f stacks "$pid"
 	grep -q '^thread [0-9]* \[m=[0-9]*\]:$' out || fail "no threads"

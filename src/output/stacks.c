@@ -71,7 +71,8 @@ struct err *stacks_write(const struct stacks *s, const struct stacks_options *o,
 		.options = o,
 		.rt = s->rt,
 		.trace_options = { .runtime_calls = o->system,
-				   .all = o->all_frames },
+				   .all = o->all_frames,
+				   .native = o->native },
 	};
 
 	symbols_init(&w.symbols, s->rt);

@@ -117,7 +117,8 @@ static struct err *describe(struct stacks_writer *w, const struct goroutine *g)
 	state->len = 0;
 	TRY(state_append(w->rt, g, state));
 	TRY(state_append_marks(w->rt, g, state));
-	return g->locked ? buf_append(state, locked, sizeof(locked) - 1) : NULL;
+	return g->lockedm ? buf_append(state, locked, sizeof(locked) - 1)
+			  : NULL;
 }
 
 static struct err *groups_goroutine(struct stacks_writer *w,

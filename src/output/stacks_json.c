@@ -107,11 +107,36 @@ static void set_place(struct builder *b, json_t *object,
 	set_int(b, object, "line", call->line);
 }
 
+struct native_arg {
+	struct builder *b;
+	json_t *frames; /* an array */
+};
+
+static struct err *append_native(void *arg, const struct native_frame *f)
+{
+	struct native_arg *n = arg;
+	json_t *object = json_object();
+
+	n->b->failed |= json_array_append_new(n->frames, object) != 0;
+	set(n->b, object, "native", json_true());
+	if (f->name[0]) {
+		set_text(n->b, object, "function", f->name);
+		set_int(n->b, object, "offset", f->offset);
+	}
+	set_address(n->b, object, "pc", f->pc);
+	set_address(n->b, object, "sp", f->sp);
+	return NULL;
+}
+
 static struct err *append_call(struct builder *b, json_t *calls,
 			       const struct trace_call *c)
 {
-	json_t *object = json_object();
+	struct native_arg n = { b, calls };
+	json_t *object;
 
+	if (c->callback_sp)
+		return stacks_each_callback(b->w, c, append_native, &n);
+	object = json_object();
 	b->failed |= json_array_append_new(calls, object) != 0;
 	set_place(b, object, c->call);
 	if (c->call->inlined) {
@@ -126,12 +151,16 @@ static struct err *append_call(struct builder *b, json_t *calls,
 	return NULL;
 }
 
-static struct err *set_calls(struct builder *b, json_t *object)
+static struct err *set_calls(struct builder *b, json_t *object,
+			     const struct goroutine *g)
 {
 	const struct trace *t = &b->w->trace;
 	json_t *calls = json_array();
 
+	struct native_arg n = { b, calls };
+
 	set(b, object, "calls", calls);
+	TRY(stacks_each_native(b->w, g, append_native, &n));
 	if (t->elided) {
 		set_int(b, object, "elided", t->elided);
 		set_int(b, object, "elided_behind", t->inner);
@@ -141,38 +170,6 @@ static struct err *set_calls(struct builder *b, json_t *object)
 	for (size_t i = 0; i < t->calls.len; i++)
 		TRY(append_call(b, calls, &t->calls.v[i]));
 	return NULL;
-}
-
-struct native_arg {
-	struct builder *b;
-	json_t *object, *frames; /* frames: made when there is one */
-};
-
-static struct err *append_native(void *arg, const struct native_frame *f)
-{
-	struct native_arg *n = arg;
-	json_t *object = json_object();
-
-	if (!n->frames) {
-		n->frames = json_array();
-		set(n->b, n->object, "native", n->frames);
-	}
-	n->b->failed |= json_array_append_new(n->frames, object) != 0;
-	if (f->name[0]) {
-		set_text(n->b, object, "function", f->name);
-		set_int(n->b, object, "offset", f->offset);
-	}
-	set_address(n->b, object, "pc", f->pc);
-	set_address(n->b, object, "sp", f->sp);
-	return NULL;
-}
-
-static struct err *set_native(struct builder *b, json_t *object,
-			      const struct goroutine *g)
-{
-	struct native_arg n = { b, object, NULL };
-
-	return stacks_each_native(b->w, g, append_native, &n);
 }
 
 static struct err *set_creator(struct builder *b, json_t *object,
@@ -230,7 +227,7 @@ static struct err *set_state(struct builder *b, json_t *object,
 	set_buf(b, object, "state", text);
 	if (blocked)
 		set_int(b, object, "blocked_ns", blocked);
-	if (g->locked)
+	if (g->lockedm)
 		set(b, object, "locked", json_true());
 	if (g->system)
 		set(b, object, "system", json_true());
@@ -249,8 +246,7 @@ static struct err *fill(struct builder *b, json_t *object,
 {
 	set_int(b, object, "id", g->id);
 	TRY(set_state(b, object, g));
-	TRY(set_native(b, object, g));
-	TRY(set_calls(b, object));
+	TRY(set_calls(b, object, g));
 	return set_creator(b, object, g);
 }
 

@@ -25,6 +25,19 @@ stacks_each_native(struct stacks_writer *w, const struct goroutine *g,
 	return NULL;
 }
 
+struct err *
+stacks_each_callback(struct stacks_writer *w, const struct trace_call *c,
+		     struct err *(*fn)(void *, const struct native_frame *),
+		     void *arg)
+{
+	struct regs regs;
+	uint64_t older;
+
+	TRY(native_below_callback(w->rt, c->callback_sp, c->fp - c->sp, &regs,
+				  &older));
+	return native_each(w->rt, &regs, fn, arg);
+}
+
 static struct err *put_native(void *arg, const struct native_frame *f)
 {
 	struct stacks_writer *w = arg;
@@ -41,6 +54,12 @@ struct err *stacks_put_native(struct stacks_writer *w,
 			      const struct goroutine *g)
 {
 	return stacks_each_native(w, g, put_native, w);
+}
+
+struct err *stacks_put_callback(struct stacks_writer *w,
+				const struct trace_call *c)
+{
+	return stacks_each_callback(w, c, put_native, w);
 }
 
 /* The scheduler's calls, on the thread's own stack, which as a rule end in a

@@ -203,7 +203,7 @@ static struct err *put_header(struct stacks_writer *w,
 	TRY(state_append_marks(w->rt, g, &w->out));
 	if (minutes)
 		TRY(buf_printf(&w->out, ", %" PRIu64 " minutes", minutes));
-	if (g->locked)
+	if (g->lockedm)
 		TRY(put(w, ", locked to thread"));
 	TRY(put_bubble(w, g));
 	TRY(put_labels(w, g, true));
@@ -294,7 +294,7 @@ static struct err *put_deferreds(struct stacks_writer *w,
 {
 	size_t start = w->out.len;
 
-	if (!w->options->deferred || c->call->inlined)
+	if (!w->options->deferred || c->callback_sp || c->call->inlined)
 		return NULL;
 	return optional(w, deferred_each(w->rt, g, c, put_deferred, w), start);
 }
@@ -312,6 +312,8 @@ static struct err *put_offset(struct stacks_writer *w, const struct func *f,
 struct err *stacks_put_call(struct stacks_writer *w, const struct trace_call *c,
 			    bool args)
 {
+	if (c->callback_sp)
+		return stacks_put_callback(w, c);
 	TRY(stacks_put_colour(w, COLOUR_NAME));
 	TRY(trace_name(w->rt, c->call->name, &w->out));
 	TRY(stacks_put_colour(w, COLOUR_NONE));

@@ -60,9 +60,17 @@ stacks_each_native(struct stacks_writer *w, const struct goroutine *g,
 		   struct err *(*fn)(void *, const struct native_frame *),
 		   void *arg) must_check;
 
+/* The same of the C that has called Go: a call with callback_sp. */
+struct err *
+stacks_each_callback(struct stacks_writer *w, const struct trace_call *c,
+		     struct err *(*fn)(void *, const struct native_frame *),
+		     void *arg) must_check;
+
 /* The same as text; all threads without goroutines, if wanted. */
 struct err *stacks_put_native(struct stacks_writer *w,
 			      const struct goroutine *g) must_check;
+struct err *stacks_put_callback(struct stacks_writer *w,
+				const struct trace_call *c) must_check;
 struct err *stacks_put_threads(struct stacks_writer *w) must_check;
 
 #endif

@@ -35,8 +35,8 @@ struct goroutine {
 	uint64_t waitsince; /* ns, CLOCK_MONOTONIC; 0 if unknown */
 	uint8_t waitreason;
 	uint64_t ctxt, m, defer, panic;
-	bool locked;	 /* to its thread */
-	uint64_t parent; /* goid of who started it; 0: unknown */
+	uint64_t lockedm; /* address of the M that it is locked to; 0: none */
+	uint64_t parent;  /* goid of who started it; 0: unknown */
 	uint64_t ancestors, labels;
 	uint64_t bubble; /* of testing/synctest; 0: none */
 };

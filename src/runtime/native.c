@@ -193,3 +193,49 @@ struct err *native_each(struct runtime *rt, const struct regs *regs,
 		unw_destroy_addr_space(n.space);
 	return e;
 }
+
+/* Callee-saved registers of C, above the arguments of crosscall2's call. */
+static struct err *read_saved(struct runtime *rt, uint64_t sp, struct regs *out)
+{
+	static const struct {
+		const char *name;
+		uint64_t at; /* bytes from crosscall2's sp */
+	} saved[] = {
+		{ "rbp", 0x28 }, { "rbx", 0x30 }, { "r12", 0x38 },
+		{ "r13", 0x40 }, { "r14", 0x48 }, { "r15", 0x50 },
+	};
+	const struct arch *arch = rt->arch;
+
+	for (size_t i = 0; i < ARRAY_SIZE(saved); i++)
+		for (unsigned int j = 0; j < arch->general_count; j++)
+			if (!strcmp(arch->general[j], saved[i].name))
+				TRY(rt_ptr(rt, sp + saved[i].at,
+					   &out->general[j]));
+	return NULL;
+}
+
+struct err *native_below_callback(struct runtime *rt, uint64_t sp,
+				  uint64_t frame, struct regs *out,
+				  uint64_t *older)
+{
+	struct regs regs = {};
+	struct func f;
+	uint64_t pc;
+	int32_t delta;
+
+	if (rt->arch != &arch_amd64)
+		return err_new(ERR_FORMAT, "not known on %s", rt->arch->name);
+	TRY(rt_ptr(rt, sp, older));
+	sp += frame;
+	TRY(rt_ptr(rt, sp - 8, &pc));
+	TRY(func_find(rt, pc, &f));
+	if (!f.addr)
+		return err_new(ERR_FORMAT, "no function calls cgocallback");
+	TRY(func_pcvalue(rt, &f, f.pcsp, pc, &delta));
+	TRY(read_saved(rt, sp, &regs));
+	sp += (uint64_t)(int64_t)delta + 8;
+	TRY(rt_ptr(rt, sp - 8, &regs.pc));
+	regs.sp = sp;
+	*out = regs;
+	return NULL;
+}

@@ -32,4 +32,15 @@ struct err *native_each(struct runtime *rt, const struct regs *regs,
 			struct err *(*fn)(void *, const struct native_frame *),
 			void *arg) must_check;
 
+/*
+ * The registers of the C that has called Go, of which cgocallback has noted on
+ * its thread's own stack that it begins at sp; frame is the size of
+ * cgocallback's frame there. *older is where the C before that begins, if any.
+ * Follows runtime/asm_amd64.s: cgocallback, runtime/cgo/asm_amd64.s:
+ * crosscall2.
+ */
+struct err *native_below_callback(struct runtime *rt, uint64_t sp,
+				  uint64_t frame, struct regs *out,
+				  uint64_t *older) must_check;
+
 #endif

@@ -187,10 +187,35 @@ static struct err *take_thread(struct stacks *s, const struct thread *thread,
 	return vec_push(&s->threads, t);
 }
 
+/* Where C has called Go, it is on a part of the thread's own stack that the
+ * scheduler leaves alone meanwhile. */
+static struct err *take_callbacks(struct stacks *s, struct areas *areas)
+{
+	struct runtime *rt = s->rt;
+	const struct layout *l = &rt->layout;
+	uint64_t sp, calls, extra;
+
+	for (size_t i = 0; rt->machines && i < rt->machines->list.len; i++) {
+		const struct machine *m = &rt->machines->list.v[i];
+		uint64_t g0 = m->g0;
+
+		TRY(rt_field(rt, m->m, &l->m.ncgo, &calls));
+		TRY(rt_field(rt, m->m, &l->m.isextra, &extra));
+		if (!g0 || (!calls && !extra))
+			continue;
+		TRY(rt_field(rt, g0 + l->g.sched.offset, &l->gobuf.sp, &sp));
+		if (sp)
+			TRY(vec_push(&areas->list, stack_of(rt->target, sp)));
+	}
+	return NULL;
+}
+
 static struct err *take_threads(struct stacks *s, bool all_threads)
 {
 	const struct target *target = s->rt->target;
 	cleanup_areas struct areas areas = {};
+
+	TRY(tolerate(take_callbacks(s, &areas)));
 
 	for (size_t i = 0; i < target->thread_count; i++)
 		TRY(tolerate(take_thread(s, &target->threads[i], all_threads,

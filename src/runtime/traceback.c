@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/traceback.h"
 
+#include "runtime/machine.h"
+#include "runtime/native.h"
 #include "runtime/runtime.h"
 
 #include <string.h>
@@ -116,9 +118,10 @@ struct reader {
 	struct trace *trace;
 	struct symbols *symbols;
 	const struct trace_options *options;
-	size_t inner, outer; /* calls that are kept of a deep stack */
-	uint64_t count;	     /* calls so far */
-	uint8_t callee_id;   /* of the call before, shown or not */
+	size_t inner, outer;  /* calls that are kept of a deep stack */
+	uint64_t count;	      /* calls so far */
+	uint8_t callee_id;    /* of the call before, shown or not */
+	uint64_t callback_sp; /* where the next C begins; 0: not known */
 };
 
 void trace_deinit(struct trace *t)
@@ -138,6 +141,40 @@ static struct err *keep(struct reader *r, const struct trace_call *c)
 	return NULL;
 }
 
+/* The C in front of a callback into Go. */
+static struct err *keep_native(struct reader *r, const struct trace_call *at)
+{
+	struct trace_call c = *at;
+	struct regs ignored;
+
+	c.callback_sp = r->callback_sp;
+	if (!c.callback_sp)
+		return NULL;
+	struct err *e =
+		native_below_callback(r->symbols->rt, c.callback_sp,
+				      c.fp - c.sp, &ignored, &r->callback_sp);
+	if (!e)
+		return keep(r, &c);
+	err_free(e);
+	r->callback_sp = 0;
+	return NULL;
+}
+
+/* A goroutine that C has called is locked to the thread for as long; that is
+ * on its own stack no further than where it went over to Go. */
+static void find_callback(struct reader *r, const struct goroutine *g)
+{
+	struct runtime *rt = r->symbols->rt;
+	const struct layout *l = &rt->layout;
+	const struct machine *m =
+		rt->machines ? machine_find(rt->machines, g->lockedm) : NULL;
+
+	r->callback_sp = 0;
+	if (r->options->native && m && m->g0)
+		err_free(rt_field(rt, m->g0 + l->g.sched.offset, &l->gobuf.sp,
+				  &r->callback_sp));
+}
+
 static struct err *visit(struct reader *r, const struct unwinder *u,
 			 bool trapped)
 {
@@ -148,6 +185,8 @@ static struct err *visit(struct reader *r, const struct unwinder *u,
 				.varp = u->varp,
 				.argp = u->argp };
 
+	if (u->func.id == rt->layout.konst.FuncID_cgocallback.value)
+		TRY(keep_native(r, &c));
 	TRY(symbols_find(r->symbols, &u->func,
 			 trapped ? u->pc : call_pc(&u->func, u->pc), &c.site));
 	for (size_t i = 0; i < c.site->count; i++) {
@@ -206,6 +245,7 @@ static struct err *walk(struct reader *r, const struct goroutine *g)
 	r->callee_id = 0; /* FuncIDNormal */
 	t->calls.len = 0;
 	t->end = STACK_WHOLE;
+	find_callback(r, g);
 	TRY(unwind_start(&u, rt, g));
 	for (int i = 0; u.valid && !t->end && i < MAX_FRAMES; i++) {
 		TRY(tolerate(t, visit(r, &u, trapped)));

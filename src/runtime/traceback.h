@@ -15,6 +15,9 @@
 #include "runtime/unwind.h"
 
 struct trace_call {
+	/* Not 0: no call of Go, but the C that has called the call before it,
+	 * and has noted this on its own stack (native_below_callback). */
+	uint64_t callback_sp;
 	const struct site *site;
 	const struct call *call; /* one of its calls */
 	uint64_t pc, sp, fp;	 /* of the frame, which several may share */
@@ -33,6 +36,7 @@ struct trace {
 struct trace_options {
 	bool runtime_calls; /* the runtime's too: GOTRACEBACK=system */
 	bool all;	    /* of deep stacks, too */
+	bool native;	    /* C between calls of Go, too */
 };
 
 void trace_deinit(struct trace *t);

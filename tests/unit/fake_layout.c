@@ -61,6 +61,8 @@ static const struct width widths[] = {
 	{ "label.Value", STRUCTS(1, string) },
 	{ "dbgVar.name", STRUCTS(1, string) },
 	{ "_defer.started", BYTES(1) },
+	{ "m.ncgo", BYTES(4) },
+	{ "m.isextra", BYTES(1) },
 	{ "_panic.arg", STRUCTS(1, eface) },
 	{ "_panic.recovered", BYTES(1) },
 	{ "_panic.goexit", BYTES(1) },
