@@ -48,6 +48,17 @@ struct err *addr_map_insert(struct addr_map *m, uint64_t key, uint64_t value,
 	return NULL;
 }
 
+void addr_map_replace(struct addr_map *m, uint64_t key, uint64_t value)
+{
+	struct addr_map_entry *s;
+
+	if (!m->cap)
+		return;
+	s = slot(m->slots, m->cap, key);
+	if (s->value)
+		s->value = value;
+}
+
 uint64_t addr_map_find(const struct addr_map *m, uint64_t key)
 {
 	return m->cap ? slot(m->slots, m->cap, key)->value : 0;

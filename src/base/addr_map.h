@@ -28,6 +28,10 @@ struct addr_map {
 struct err *addr_map_insert(struct addr_map *m, uint64_t key, uint64_t value,
 			    uint64_t *old) must_check;
 
+/* Gives a key that is there another value, which is not 0; others are not
+ * added. */
+void addr_map_replace(struct addr_map *m, uint64_t key, uint64_t value);
+
 /* The value of key, or 0. */
 uint64_t addr_map_find(const struct addr_map *m, uint64_t key);
 

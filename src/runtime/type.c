@@ -249,9 +249,8 @@ static struct err *name_at(struct runtime *rt, uint64_t type, uint32_t offset,
 			"name of the type at %#" PRIx64, type);
 }
 
-/* Follows runtime/type.go:rtype.string. */
-static struct err *type_string(struct runtime *rt, const struct type_info *type,
-			       struct buf *out)
+struct err *type_string(struct runtime *rt, const struct type_info *type,
+			struct buf *out)
 {
 	TRY(name_at(rt, type->addr, type->str, out));
 	if (type->tflag & rt->layout.konst.TFlagExtraStar.value && out->len) {

@@ -63,6 +63,11 @@ struct err *type_read(struct runtime *rt, uint64_t addr,
 struct err *type_name(struct runtime *rt, const struct type_info *type,
 		      struct buf *out) must_check;
 
+/* Appends the type as the runtime prints it, by the package's name instead of
+ * its path. Follows runtime/type.go:rtype.string. */
+struct err *type_string(struct runtime *rt, const struct type_info *type,
+			struct buf *out) must_check;
+
 /*
  * Whether the word of an interface that holds this type is a pointer.
  * Follows runtime/heapdump.go:dumptype.

@@ -63,8 +63,27 @@ static const struct width widths[] = {
 	{ "_defer.started", BYTES(1) },
 	{ "m.ncgo", BYTES(4) },
 	{ "m.isextra", BYTES(1) },
+	{ "g.sig", BYTES(4) },
+	{ "hchan.closed", BYTES(4) },
+	{ "hchan.recvq", STRUCTS(1, waitq) },
+	{ "hchan.sendq", STRUCTS(1, waitq) },
+	{ "timers.heap", STRUCTS(1, slice) },
+	{ "syncMutex.state", BYTES(4) },
+	{ "syncMutex.sema", BYTES(4) },
+	{ "syncRWMutex.writerSem", BYTES(4) },
+	{ "syncRWMutex.readerSem", BYTES(4) },
+	{ "syncRWMutex.readerCount", BYTES(4) },
+	{ "syncWaitGroup.sema", BYTES(4) },
+	{ "syncCond.notify", STRUCTS(1, notifyList) },
+	{ "stackObjectRecord.off", BYTES(4) },
+	{ "stackObjectRecord.size", BYTES(4) },
+	{ "boundsError.is_signed", BYTES(1) },
+	{ "boundsError.code", BYTES(1) },
+	{ "TypeAssertionError.missingMethod", STRUCTS(1, string) },
+	{ "sigTabT.name", STRUCTS(1, string) },
 	{ "_panic.arg", STRUCTS(1, eface) },
 	{ "_panic.recovered", BYTES(1) },
+	{ "_panic.repanicked", BYTES(1) },
 	{ "_panic.goexit", BYTES(1) },
 	{ "moduledata.funcnametab", STRUCTS(1, slice) },
 	{ "moduledata.cutab", STRUCTS(1, slice) },
@@ -129,6 +148,15 @@ static const struct presence presences[] = {
 	{ "spanInlineMarkBits.marks", FAKE_GO126, FAKE_GO126 },
 	{ "heapStatsDelta.inPtrScalarBits", FAKE_GO121, FAKE_GO122 },
 	{ "g.runningCleanups", FAKE_GO126, FAKE_GO126 },
+	{ "g.sleepWhen", FAKE_GO126, FAKE_GO126 },
+	{ "hchan.timer", FAKE_GO126, FAKE_GO126 },
+	{ "maybeTraceablePtr", FAKE_GO126, FAKE_GO126 },
+	{ "maybeTraceablePtr.vu", FAKE_GO126, FAKE_GO126 },
+	{ "timers", FAKE_GO126, FAKE_GO126 },
+	{ "timers.heap", FAKE_GO126, FAKE_GO126 },
+	{ "_panic.repanicked", FAKE_GO126, FAKE_GO126 },
+	{ "KindSpecialCleanup", FAKE_GO126, FAKE_GO126 },
+	{ "float64Bytes", FAKE_GO126, FAKE_GO126 },
 	{ "g.bubble", FAKE_GO126, FAKE_GO126 },
 	{ "_defer.started", FAKE_GO121, FAKE_GO121 },
 	{ "_panic.deferBitsPtr", FAKE_GO122, FAKE_GO126 },
@@ -174,6 +202,13 @@ static uint32_t width_of(const struct layout *l, const char *name,
 	if (!strcmp(name, "mspan.nelems") || !strcmp(name, "mspan.freeindex") ||
 	    !strcmp(name, "mspan.freeIndexForScan"))
 		return release == FAKE_GO121 ? 8 : 2;
+	/* Two words from Go 1.26 on; a slice up to 1.22. */
+	if (!strcmp(name, "sudog.elem") || !strcmp(name, "sudog.c"))
+		return release == FAKE_GO126 ? l->maybeTraceablePtr.struct_size
+					     : 8;
+	if (!strcmp(name, "p.timers"))
+		return release == FAKE_GO126 ? l->timers.struct_size
+					     : l->slice.struct_size;
 	for (size_t i = 0; i < ARRAY_SIZE(widths); i++) {
 		const struct width *w = &widths[i];
 
@@ -273,6 +308,14 @@ static uint64_t size_of(const struct layout *l, const char *name)
 		{ "isIdleInSynctest", FAKE_WAIT_REASONS },
 		{ "dbgvars", l->slice.struct_size },
 		{ "firstmoduledata", l->moduledata.struct_size },
+		{ "semtable", FAKE_SEMAPHORE_ROOTS * 64 },
+		{ "signal_handlers", 24 },
+		{ "gcCleanups", l->cleanupQueue.struct_size },
+		{ "iscgo", 1 },
+		{ "boundsErrorFmts", 2 * l->string.struct_size },
+		{ "boundsNegErrorFmts", 2 * l->string.struct_size },
+		{ "sigtable", 16 * l->sigTabT.struct_size },
+		{ "syscall_errors", 4 * l->string.struct_size },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++)
@@ -334,11 +377,13 @@ static const struct {
 	{ "Gdeadextra", 11 },
 	{ "Gscan", 0x1000 },
 	{ "ArgsSizeUnknown", INT32_MIN },
+	{ "semTabSize", FAKE_SEMAPHORE_ROOTS },
 	{ "FuncFlagTopFrame", 1 },
 	{ "FuncFlagSPWrite", 2 },
 	{ "PCDATA_StackMapIndex", 1 },
 	{ "PCDATA_InlTreeIndex", 2 },
 	{ "PCDATA_ArgLiveIndex", 3 },
+	{ "FUNCDATA_StackObjects", 2 },
 	{ "FUNCDATA_InlTree", 3 },
 	{ "FUNCDATA_OpenCodedDeferInfo", 4 },
 	{ "FUNCDATA_ArgInfo", 5 },
@@ -356,6 +401,12 @@ static const struct {
 	{ "KindDirectIface", 32 },
 	{ "KindMask", 31 },
 	{ "KindGCProg", 64 },
+	{ "KindBool", 1 },
+	{ "KindUint", 7 },
+	{ "KindFloat32", 13 },
+	{ "KindComplex64", 15 },
+	{ "KindComplex128", 16 },
+	{ "KindString", 24 },
 	{ "KindArray", 17 },
 	{ "KindChan", 18 },
 	{ "KindFunc", 19 },

@@ -45,7 +45,8 @@ enum {
 	FAKE_FINALIZERS = 4,   /* of a block of the queue */
 	FAKE_STACK_ORDERS = 2, /* of stackcache */
 	FAKE_WAIT_REASONS = 3,
-	FAKE_INLINE_MARKS = 64, /* bytes of marks: 512 slots */
+	FAKE_SEMAPHORE_ROOTS = 3, /* trees of waiters */
+	FAKE_INLINE_MARKS = 64,	  /* bytes of marks: 512 slots */
 };
 
 void fake_layout_init(struct layout *l, enum fake_release release);
