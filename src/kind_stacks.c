@@ -15,6 +15,9 @@ struct stacks_state {
 	struct stacks stacks;
 	struct stacks_options options;
 	struct stacks_result result;
+	struct crashes crashes;
+	struct wait_table waits; /* --waits */
+	struct wait_text wait_text;
 };
 
 static void stacks_close(void *state)
@@ -23,6 +26,8 @@ static void stacks_close(void *state)
 
 	out_file_close(k->out);
 	stacks_deinit(&k->stacks);
+	crashes_deinit(&k->crashes);
+	wait_table_deinit(&k->waits);
 	free(k);
 }
 
@@ -71,6 +76,9 @@ static struct err *stacks_open(struct session *s, void **state)
 		k->options.colour = wants_colour();
 	if (k->out && o->max_size)
 		out_file_limit(k->out, o->max_size);
+	/* A lock is told by the object that it is part of. */
+	if (o->waits)
+		s->rt->no_spans = false;
 	return stacks_prepare(s->rt);
 }
 
@@ -93,12 +101,25 @@ static struct err *tell(struct stacks_state *k)
 	return stacks_write(&k->stacks, &k->options, &sink, &k->result);
 }
 
+static struct err *read_waits(struct session *s, struct stacks_state *k)
+{
+	TRY(wait_table_load(s->rt, &k->waits));
+	TRY(wait_table_refer(s->rt, &k->waits));
+	k->wait_text = (struct wait_text){ s->rt, &k->waits, k->stacks.now };
+	k->options.waits = &k->wait_text;
+	return NULL;
+}
+
 /* What is too much to be copied is told while the target waits. */
 static struct err *stacks_read(struct session *s, void *state)
 {
 	struct stacks_state *k = state;
 
 	TRY(stacks_take(s->rt, k->options.threads, &k->stacks));
+	TRY(crashes_read(s->rt, &k->crashes));
+	k->options.crashes = &k->crashes;
+	if (s->options->waits)
+		TRY(read_waits(s, k));
 	if (!k->stacks.whole) {
 		log_verbose("too many stacks to copy: the target waits");
 		TRY(tell(k));

@@ -66,6 +66,7 @@ static void release_signals(void)
 static const struct output_kind *const kinds[OUTPUT_KINDS] = {
 	[OUTPUT_HEAPDUMP] = &kind_heapdump,
 	[OUTPUT_STACKS] = &kind_stacks,
+	[OUTPUT_DEADLOCKS] = &kind_deadlocks,
 	[OUTPUT_SUMMARY] = &kind_summary,
 };
 

@@ -14,6 +14,7 @@ const char *argp_program_version = PACKAGE_STRING;
 
 enum {
 	KEY_ALL_FRAMES = 0x100,
+	KEY_DEADLOCKS,
 	KEY_EXTRA_ROOTS,
 	KEY_FORCE,
 	KEY_GOROUTINE,
@@ -27,6 +28,7 @@ enum {
 	KEY_SYSTEM,
 	KEY_THREADS,
 	KEY_UNWIND,
+	KEY_WAITS,
 	DEFAULT_MAX_WAIT = 2000, /* ms */
 };
 
@@ -67,6 +69,14 @@ static const struct argp_option options[] = {
 	  "Leave out where goroutines are in C", 0 },
 	{ "threads", KEY_THREADS, NULL, 0,
 	  "Show the threads that run no goroutine, too", 0 },
+	{ "waits", KEY_WAITS, NULL, 0,
+	  "Show what each goroutine waits for, who else does, and who has it "
+	  "at hand",
+	  0 },
+	{ "deadlocks", KEY_DEADLOCKS, NULL, 0,
+	  "Look for goroutines that nobody can wake, and print who they are: "
+	  "alone, or with -f",
+	  0 },
 	{ "json", KEY_JSON, NULL, 0, "Write JSON", 0 },
 	{ NULL, 0, NULL, 0, "Capture:", 3 },
 	{ "max-wait", KEY_MAX_WAIT, "MS", 0,
@@ -186,14 +196,19 @@ static void check(struct argp_state *state, struct options *o)
 				  "with it");
 	if (o->summary)
 		o->kinds = 1u << OUTPUT_SUMMARY;
+	if (o->deadlocks)
+		o->kinds |= 1u << OUTPUT_DEADLOCKS;
 	if (!o->kinds)
 		o->kinds = 1u << OUTPUT_HEAPDUMP;
 	if (o->output && o->kinds & (o->kinds - 1))
 		argp_error(state, "-o names one file, and there are several");
 	if (o->group && o->json)
 		argp_error(state, "--group and --json: one of them");
+	if (o->waits && (o->group || o->json))
+		argp_error(state, "--waits is for text, one goroutine after "
+				  "the other");
 	if ((o->group || o->json || o->system || o->all_frames ||
-	     o->goroutine || o->no_native || o->threads) &&
+	     o->goroutine || o->no_native || o->threads || o->waits) &&
 	    !(o->kinds >> OUTPUT_STACKS & 1))
 		argp_error(state, "options about stacks, and no -f stacks");
 }
@@ -217,6 +232,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_EXTRA_ROOTS:
 		o->extra_roots = true;
+		return 0;
+	case KEY_DEADLOCKS:
+		o->deadlocks = true;
 		return 0;
 	case KEY_FORCE:
 		o->force = true;
@@ -251,6 +269,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_THREADS:
 		o->threads = true;
+		return 0;
+	case KEY_WAITS:
+		o->waits = true;
 		return 0;
 	case KEY_UNWIND:
 		o->no_libunwind = !strcmp(arg, "rules");

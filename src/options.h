@@ -15,6 +15,7 @@
 enum output_name {
 	OUTPUT_HEAPDUMP,
 	OUTPUT_STACKS,
+	OUTPUT_DEADLOCKS,
 	OUTPUT_SUMMARY,
 	OUTPUT_KINDS
 };
@@ -35,6 +36,8 @@ struct options {
 	bool no_native;	       /* --no-native: without C */
 	bool threads;	       /* --threads: those without goroutines */
 	bool json;	       /* --json */
+	bool waits;	       /* --waits: what goroutines wait for */
+	bool deadlocks;	       /* --deadlocks */
 	uint64_t goroutine;    /* --goroutine: this one alone; 0: all */
 	unsigned int max_wait; /* ms to wait for a clean moment */
 	bool no_libunwind;     /* --unwind=rules */

@@ -40,7 +40,8 @@ struct output_kind {
 	void (*close)(void *state);
 };
 
-extern const struct output_kind kind_heapdump, kind_stacks, kind_summary;
+extern const struct output_kind kind_heapdump, kind_stacks, kind_deadlocks,
+	kind_summary;
 
 /*
  * The file of an output of that kind: -o, or EXE.PID.YYYYMMDDTHHMMSS.KIND, in

@@ -12,6 +12,8 @@
 #define HD_OUTPUT_STACKS_H
 
 #include "base/buf.h"
+#include "output/wait_text.h"
+#include "runtime/crash.h"
 #include "runtime/stacks.h"
 #include "runtime/traceback.h"
 
@@ -28,6 +30,10 @@ struct stacks_options {
 	bool threads;	    /* threads that run no goroutine, too */
 	bool deferred;	    /* deferred calls and panics, too */
 	uint64_t goroutine; /* this one alone; 0: all */
+	/* What they wait for is told, too; NULL: not. Text alone; borrowed. */
+	const struct wait_text *waits;
+	/* Why the program is dying, first of all; NULL: not. Borrowed. */
+	const struct crashes *crashes;
 };
 
 struct stacks_result {

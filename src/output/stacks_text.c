@@ -382,12 +382,53 @@ struct err *stacks_put_creator(struct stacks_writer *w, const struct site *site,
 	return put(w, "\n");
 }
 
+/* What the runtime does not print: --waits. */
+static struct err *put_waits(struct stacks_writer *w, const struct goroutine *g)
+{
+	const struct wait_text *t = w->options->waits;
+	uint64_t i = t ? addr_map_find(&t->table->by_g, g->addr) : 0;
+
+	return i ? wait_text_append(t, i - 1, "", &w->out) : NULL;
+}
+
+/* Panics whose deferred calls are not done: with what is waited for. */
+static struct err *put_deferred_panic(struct stacks_writer *w,
+				      const struct goroutine *g)
+{
+	const struct crashes *all = w->options->crashes;
+
+	for (size_t i = 0; all && w->options->waits && i < all->list.len; i++) {
+		const struct crash *c = &all->list.v[i];
+
+		if (c->kind != CRASH_DEFERRED || c->goroutine != g->id)
+			continue;
+		TRY(put(w, "in "));
+		TRY(buf_append(&w->out, c->text.v, c->text.len));
+	}
+	return NULL;
+}
+
+/* As the runtime has it at the end of a program. */
+static struct err *put_crashes(struct stacks_writer *w)
+{
+	const struct crashes *all = w->options->crashes;
+
+	for (size_t i = 0; all && i < all->list.len; i++) {
+		const struct crash *c = &all->list.v[i];
+
+		if (c->kind == CRASH_DEFERRED)
+			continue;
+		TRY(buf_append(&w->out, c->text.v, c->text.len));
+		TRY(put(w, "\n"));
+	}
+	return NULL;
+}
+
 /* ---- the format ---------------------------------------------------------- */
 
 static struct err *text_begin(struct stacks_writer *w)
 {
-	(void)w;
-	return NULL;
+	return put_crashes(w);
 }
 
 static struct err *text_goroutine(struct stacks_writer *w,
@@ -404,7 +445,8 @@ static struct err *text_goroutine(struct stacks_writer *w,
 	TRY(trace_creator(&w->symbols, g, &w->trace_options, &creator));
 	if (creator)
 		TRY(stacks_put_creator(w, creator, g->gopc, g->parent));
-	return NULL;
+	TRY(put_deferred_panic(w, g));
+	return put_waits(w, g);
 }
 
 static struct err *text_end(struct stacks_writer *w)

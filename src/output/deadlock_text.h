@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Deadlocks, for people: groups that are alike once, with their number; who is
+ * in them, where, and for what they wait; and what was taken into account.
+ */
+#ifndef HD_OUTPUT_DEADLOCK_TEXT_H
+#define HD_OUTPUT_DEADLOCK_TEXT_H
+
+#include "base/buf.h"
+#include "output/wait_text.h"
+#include "runtime/deadlock.h"
+
+/* The target is stopped. */
+struct err *deadlock_text(const struct wait_text *t, const struct deadlocks *d,
+			  struct buf *out) must_check;
+
+#endif
