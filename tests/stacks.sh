@@ -148,3 +148,7 @@ for release in $(some_releases); do
 	! command -v "${CC:-cc}" >/dev/null || cgo=1 compare "$release"
 done
 shows '{plain: value}' '{"a key": , "tab\t": "\"quoted\\\"\n"}'
+# And with all that goroutines descend from.
+GODEBUG=tracebacklabels=1,tracebackancestors=5
+compare "$(newest)"
+shows '[originating from goroutine 1]:'

@@ -445,6 +445,7 @@ static struct err *text_goroutine(struct stacks_writer *w,
 	TRY(trace_creator(&w->symbols, g, &w->trace_options, &creator));
 	if (creator)
 		TRY(stacks_put_creator(w, creator, g->gopc, g->parent));
+	TRY(stacks_put_ancestors(w, g));
 	TRY(put_deferred_panic(w, g));
 	return put_waits(w, g);
 }

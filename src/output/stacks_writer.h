@@ -47,6 +47,10 @@ struct err *stacks_put_trace(struct stacks_writer *w, const struct goroutine *g,
 struct err *stacks_put_creator(struct stacks_writer *w, const struct site *site,
 			       uint64_t pc, uint64_t parent) must_check;
 
+/* All that g descends from (stacks_ancestors.c). */
+struct err *stacks_put_ancestors(struct stacks_writer *w,
+				 const struct goroutine *g) must_check;
+
 /* For a terminal, or nothing. */
 enum stacks_colour { COLOUR_NONE, COLOUR_HEADER, COLOUR_NAME, COLOUR_FAINT };
 struct err *stacks_put_colour(struct stacks_writer *w,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/stacks.h"
 
+#include "runtime/ancestor.h"
 #include "runtime/machine.h"
 #include "runtime/native.h"
 #include "runtime/running.h"
@@ -58,6 +59,13 @@ static struct err *ignore_label(void *arg, const struct buf *key,
 	return NULL;
 }
 
+static struct err *ignore_ancestor(void *arg, const struct ancestor *a)
+{
+	(void)arg;
+	(void)a;
+	return NULL;
+}
+
 static struct err *ignore_defer(void *arg, const struct defer *d)
 {
 	(void)arg;
@@ -75,6 +83,8 @@ static struct err *touch(struct stacks *s, const struct goroutine *g)
 		TRY(state_bubble(rt, g, &ignored));
 	if (g->m)
 		TRY(rt_field(rt, g->m, &rt->layout.m.id, &ignored));
+	if (g->ancestors)
+		TRY(ancestor_each(rt, g, ignore_ancestor, NULL));
 	if (g->defer)
 		TRY(defer_each(rt, g, ignore_defer, NULL));
 	return g->labels && s->labels
