@@ -61,6 +61,7 @@ struct verifier {
 	struct stack_state stack;
 	VEC(struct range) stacks;   /* sorted once all are there */
 	VEC(struct range) segments; /* Data and BSS */
+	struct range left; /* below the frames that are being followed */
 };
 
 /* Adds a problem unless cond holds: "KIND: MESSAGE". */

@@ -25,11 +25,19 @@ static bool in_stack(const struct verifier *v, uint64_t addr)
 /* The goroutine whose frames are being read. */
 struct frames {
 	uint64_t status;
+	uint64_t sp;	/* of the innermost */
 	bool preempted; /* the frame before was asyncPreempt's */
 };
 
 /* runtime/runtime2.go:_Grunning */
 enum { STATUS_RUNNING = 2 };
+
+/*
+ * Bytes below a goroutine's innermost frame that are of its stack, too, for
+ * functions may take them without asking (internal/abi.StackNosplitBase is
+ * 800). A frame may point to where one that it called has been: gopanic does.
+ */
+enum { LEFT_BEHIND = 512 };
 
 /*
  * Whether the frame is at no safe point, so that what is a pointer in it is
@@ -86,7 +94,8 @@ static struct err *follow_word(struct verifier *v, const struct record *r,
 		return NULL;
 	if (object_index_find(ix, value, &start, &size))
 		v->summary.pointers.objects++;
-	else if (in_stack(v, value))
+	else if (in_stack(v, value) ||
+		 (value >= v->left.start && value < v->left.end))
 		v->summary.pointers.stacks++;
 	else if (exact)
 		return dangling(v, r, base, offset, value);
@@ -119,12 +128,17 @@ static struct err *follow_record(struct verifier *v, const struct record *r,
 	case RECORD_OBJECT:
 	case RECORD_DATA:
 	case RECORD_BSS:
+		v->left = (struct range){ 0, 0, 0 };
 		return follow(v, r, r->memory.addr, &r->memory.contents,
 			      r->memory.fields, true);
 	case RECORD_GOROUTINE:
+		v->left = (struct range){ 0, 0, 0 };
 		*s = (struct frames){ .status = r->goroutine.status };
 		return NULL;
 	case RECORD_STACK_FRAME:
+		if (!r->frame.depth)
+			s->sp = r->frame.sp;
+		v->left = (struct range){ s->sp - LEFT_BEHIND, s->sp, 0 };
 		return follow(v, r, r->frame.sp, &r->frame.contents,
 			      r->frame.fields, !is_conservative(s, &r->frame));
 	case RECORD_OTHER_ROOT:

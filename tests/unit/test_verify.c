@@ -191,6 +191,22 @@ static void expect_dangling(const struct sample_dump *d, uint64_t exact,
 	ck_assert_uint_eq(v.problems.count, exact);
 }
 
+/* What was below the innermost frame is of the stack, for its own frames. */
+START_TEST(test_frames_left)
+{
+	struct sample_dump d;
+
+	sample_init(&d);
+	d.frame2[1] = SAMPLE_STACK - 512;
+	expect_dangling(&d, 0, 0);
+	d.frame2[1] = SAMPLE_STACK - 520;
+	expect_dangling(&d, 1, 0);
+	d.frame2[1] = 0;
+	d.node[1] = SAMPLE_STACK - 512;
+	expect_dangling(&d, 1, 0);
+}
+END_TEST
+
 /* Where a running goroutine is, and where one was preempted. */
 START_TEST(test_conservative_frames)
 {
@@ -507,6 +523,7 @@ int main(void)
 	tcase_add_test(tcase, test_repeated_field);
 	tcase_add_test(tcase, test_no_headers);
 	tcase_add_test(tcase, test_dangling);
+	tcase_add_test(tcase, test_frames_left);
 	tcase_add_test(tcase, test_conservative_frames);
 	tcase_add_test(tcase, test_counters);
 	tcase_add_test(tcase, test_big_endian);
