@@ -136,6 +136,7 @@ const struct arch arch_amd64 = {
 	.regs_size = 8 * USER_REG_COUNT,
 	.general = general,
 	.vfork_return = GENERAL_R12,
+	.race_sp = GENERAL_R12,
 	.general_count = GENERAL,
 	.decode_regs = decode_regs,
 	.decode_ucontext = decode_ucontext,

@@ -60,6 +60,9 @@ struct arch {
 	 * runs on the same stack (syscall/asm_linux_*.s:rawVforkSyscall);
 	 * where there is no link register. */
 	unsigned int vfork_return;
+	/* Which of them racecall keeps Go's SP in while C runs; C preserves it
+	 * (runtime/race_*.s); where there is no link register. */
+	unsigned int race_sp;
 	unsigned int general_count;
 
 	/* Decodes regs_size bytes of pr_reg. */

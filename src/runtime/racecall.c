@@ -42,19 +42,20 @@ static struct err *is_saved_sp(struct runtime *rt, const struct goroutine *g,
 	return NULL;
 }
 
-/* One of the registers has it, or a word of C's, from the innermost on. */
+/*
+ * The register has it still, or a word of C's: the outermost function that
+ * needed the register has saved it, and so the search is from the outside in.
+ */
 static struct err *search(struct runtime *rt, const struct goroutine *g,
 			  const struct regs *regs, uint64_t top, uint64_t *pc,
 			  uint64_t *sp, bool *found)
 {
 	const unsigned int width = rt->arch->ptr_size;
 
-	for (unsigned int i = 0; i < rt->arch->general_count && !*found; i++) {
-		*sp = regs->general[i];
-		TRY(is_saved_sp(rt, g, *sp, pc, found));
-	}
-	for (uint64_t at = regs->sp; at < top && !*found; at += width) {
-		TRY(rt_ptr(rt, at, sp));
+	*sp = regs->general[rt->arch->race_sp];
+	TRY(is_saved_sp(rt, g, *sp, pc, found));
+	for (uint64_t at = top; at > regs->sp && !*found; at -= width) {
+		TRY(rt_ptr(rt, at - width, sp));
 		TRY(is_saved_sp(rt, g, *sp, pc, found));
 	}
 	return NULL;
