@@ -125,6 +125,8 @@ static bool decode_ucontext(const void *ucontext, uint64_t addr,
 	return true;
 }
 
+extern const struct arch_lend amd64_lend; /* amd64_lend.c */
+
 const struct arch arch_amd64 = {
 	.name = "amd64",
 	.elf_machine = EM_X86_64,
@@ -141,4 +143,5 @@ const struct arch arch_amd64 = {
 	.decode_regs = decode_regs,
 	.decode_ucontext = decode_ucontext,
 	.ucontext_size = 8 * UC_WORDS,
+	.lend = &amd64_lend,
 };

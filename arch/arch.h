@@ -13,6 +13,8 @@
  *     are what the runtime's own unwinder needs.
  *  4. Signals: decode_ucontext, from the kernel's struct ucontext.
  *  5. Threads: g_in_register and tls_above say where a thread's g is.
+ *  6. Snapshots by fork: lend, when it has been seen to work on that machine;
+ *     until then the others serve.
  */
 #ifndef HD_ARCH_ARCH_H
 #define HD_ARCH_ARCH_H
@@ -38,6 +40,8 @@ struct regs {
 	/* All that can hold a pointer, in the order of arch.general. */
 	uint64_t general[ARCH_GENERAL];
 };
+
+struct arch_lend;
 
 struct arch {
 	const char *name;     /* as GOARCH spells it */
@@ -76,6 +80,8 @@ struct arch {
 	bool (*decode_ucontext)(const void *ucontext, uint64_t addr,
 				struct regs *out);
 	size_t ucontext_size; /* bytes, at most ARCH_UCONTEXT */
+	/* How a thread is lent a system call (arch/lend.h); NULL: never. */
+	const struct arch_lend *lend;
 };
 
 extern const struct arch arch_amd64;

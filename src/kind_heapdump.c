@@ -5,6 +5,7 @@
 #include "output/heapdump.h"
 #include "output/summary.h"
 #include "progress.h"
+#include "report.h"
 #include "runtime/memstats.h"
 #include "session.h"
 #include "units.h"
@@ -138,7 +139,10 @@ static struct err *heapdump_finish(struct session *s, void *state)
 		 format_count(objects, r->totals.objects),
 		 format_count(goroutines, r->goroutines),
 		 format_duration(pause, s->target->pause_ns));
-	return NULL;
+	if (!s->options->json || s->options->kinds >> OUTPUT_STACKS & 1)
+		return NULL;
+	return report_print(out_file_streamed(h->out) ? stderr : stdout,
+			    &s->capture, r, h->out, !s->incomplete);
 }
 
 const struct output_kind kind_heapdump = {

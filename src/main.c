@@ -7,6 +7,7 @@
 #include "options.h"
 #include "session.h"
 #include "target/live.h"
+#include "units.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -120,19 +121,32 @@ static void tell_collection(const struct runtime *rt)
 		    s->revived.len, s->cells.len);
 }
 
+/* What the pause was spent on, of the stop that counts. */
+static void tell_times(const struct capture *c)
+{
+	const struct capture_times *t = &c->times;
+	char stopped[UNITS_MAX], look[UNITS_MAX], snapshot[UNITS_MAX];
+	char resume[UNITS_MAX];
+
+	log_verbose("%s: stop %s, look %s, snapshot %s, resume %s",
+		    snapshot_name(c->kind), format_duration(stopped, t->stop),
+		    format_duration(look, t->look),
+		    format_duration(snapshot, t->snapshot),
+		    format_duration(resume, t->resume));
+}
+
 static struct err *stop(struct session *s)
 {
-	const struct target *target = s->target;
-
 	if (target_interrupted)
 		return err_new(ERR_INTERRUPTED, "interrupted");
-	TRY(capture_stop(s->target, s->rt, s->options->max_wait, &s->capture));
+	TRY(capture_stop(s->target, s->rt, &s->options->capture, &s->capture));
 	log_verbose("stopped %zu threads at try %u; %zu spans in use; "
 		    "unwinding by %s",
-		    target->thread_count, s->capture.tries,
+		    s->rt->target->thread_count, s->capture.tries,
 		    s->rt->spans.list.len,
 		    s->rt->lib ? "libunwind" : "the runtime's rules");
 	tell_collection(s->rt);
+	tell_times(&s->capture);
 	return NULL;
 }
 
@@ -145,7 +159,7 @@ static struct err *read_all(struct session *s, struct outputs *o)
 	for (size_t i = 0; i < OUTPUT_KINDS; i++)
 		if (is_asked(s, i) && kinds[i]->leave)
 			TRY(kinds[i]->leave(s, o->state[i]));
-	return target_resume(s->target);
+	return capture_end(&s->capture);
 }
 
 static struct err *capture(struct session *s)
@@ -178,7 +192,9 @@ static struct err *run(const struct options *o, enum exit_status *status)
 		.rt = rt,
 		.began = time(NULL),
 	};
-	TRY(capture(&session));
+	struct err *e = capture(&session);
+	err_free(capture_end(&session.capture)); /* where it came to nothing */
+	TRY(e);
 	*status = session.incomplete ? EXIT_INCOMPLETE : EXIT_WHOLE;
 	return NULL;
 }

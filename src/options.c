@@ -20,16 +20,21 @@ enum {
 	KEY_GOROUTINE,
 	KEY_GROUP,
 	KEY_JSON,
+	KEY_MAX_PAUSE,
 	KEY_MAX_SIZE,
 	KEY_MAX_WAIT,
+	KEY_NICE,
 	KEY_NO_CONTENTS,
 	KEY_NO_NATIVE,
+	KEY_SNAPSHOT,
 	KEY_SUMMARY,
 	KEY_SYSTEM,
 	KEY_THREADS,
 	KEY_UNWIND,
 	KEY_WAITS,
 	DEFAULT_MAX_WAIT = 2000, /* ms */
+	DEFAULT_NICE = 10,
+	MAX_NICE = 19,
 };
 
 static const struct argp_option options[] = {
@@ -77,11 +82,25 @@ static const struct argp_option options[] = {
 	  "Look for goroutines that nobody can wake, and print who they are: "
 	  "alone, or with -f",
 	  0 },
-	{ "json", KEY_JSON, NULL, 0, "Write JSON", 0 },
+	{ "json", KEY_JSON, NULL, 0,
+	  "Write JSON; without -f stacks, print a report of the dump in JSON",
+	  0 },
 	{ NULL, 0, NULL, 0, "Capture:", 3 },
 	{ "max-wait", KEY_MAX_WAIT, "MS", 0,
 	  "Wait at most MS milliseconds for a moment at which nothing is half "
 	  "changed (default: 2000)",
+	  0 },
+	{ "snapshot", KEY_SNAPSHOT, "HOW", 0,
+	  "Let the process run on from a fork (the shortest pause) or a copy "
+	  "of what is needed, or hold it until the dump is written; auto (the "
+	  "default) takes the first of these that is safe",
+	  0 },
+	{ "max-pause", KEY_MAX_PAUSE, "MS", 0,
+	  "Refuse what would stop the process for longer than MS milliseconds",
+	  0 },
+	{ "nice", KEY_NICE, "N", 0,
+	  "Run at a nice value raised by N as soon as the process runs again "
+	  "(default: 10)",
 	  0 },
 	{ "unwind", KEY_UNWIND, "HOW", 0,
 	  "Find the frames of Go functions by libunwind (the default where it "
@@ -96,7 +115,8 @@ static const struct argp_option options[] = {
 static const char doc[] =
 	"Write the heap dump of a running Go program, or the stacks of its "
 	"goroutines, from outside.\v"
-	"The process is stopped while its memory is read, and then runs on. "
+	"The process is stopped for milliseconds: what is written is read from "
+	"a snapshot of it. "
 	"The dump has the format of runtime/debug.WriteHeapDump, stacks that "
 	"of runtime.Stack.\n\n"
 	"Exit status: 0 the dump is whole, 1 it is written but something in "
@@ -183,6 +203,18 @@ static void parse_compression(const char *arg, struct argp_state *state,
 		argp_error(state, "%s", e->message);
 }
 
+static void parse_snapshot(const char *arg, struct argp_state *state,
+			   struct options *o)
+{
+	for (int kind = SNAPSHOT_AUTO; kind <= SNAPSHOT_HOLD; kind++) {
+		if (strcmp(arg, snapshot_name(kind)))
+			continue;
+		o->capture.snapshot = kind;
+		return;
+	}
+	argp_error(state, "%s: not a kind of snapshot", arg);
+}
+
 /* What makes no sense together. */
 static void check(struct argp_state *state, struct options *o)
 {
@@ -207,8 +239,8 @@ static void check(struct argp_state *state, struct options *o)
 	if (o->waits && (o->group || o->json))
 		argp_error(state, "--waits is for text, one goroutine after "
 				  "the other");
-	if ((o->group || o->json || o->system || o->all_frames ||
-	     o->goroutine || o->no_native || o->threads || o->waits) &&
+	if ((o->group || o->system || o->all_frames || o->goroutine ||
+	     o->no_native || o->threads || o->waits) &&
 	    !(o->kinds >> OUTPUT_STACKS & 1))
 		argp_error(state, "options about stacks, and no -f stacks");
 }
@@ -249,8 +281,21 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		o->json = true;
 		return 0;
 	case KEY_MAX_WAIT:
-		o->max_wait = (unsigned int)parse_number(
+		o->capture.max_wait = (unsigned int)parse_number(
 			arg, INT_MAX, state, "number of milliseconds");
+		return 0;
+	case KEY_MAX_PAUSE:
+		o->capture.max_pause =
+			1000000 *
+			(uint64_t)parse_number(arg, INT_MAX, state,
+					       "number of milliseconds");
+		return 0;
+	case KEY_NICE:
+		o->capture.nice =
+			(int)parse_number(arg, MAX_NICE, state, "nice value");
+		return 0;
+	case KEY_SNAPSHOT:
+		parse_snapshot(arg, state, o);
 		return 0;
 	case KEY_MAX_SIZE:
 		o->max_size = parse_size(arg, state);
@@ -306,7 +351,10 @@ void options_parse(int argc, char **argv, struct options *out)
 	};
 
 	*out = (struct options){
-		.max_wait = DEFAULT_MAX_WAIT,
+		.capture = {
+			.max_wait = DEFAULT_MAX_WAIT,
+			.nice = DEFAULT_NICE,
+		},
 		.level = LOG_NORMAL,
 	};
 	argp_err_exit_status = EXIT_USAGE;

@@ -6,6 +6,7 @@
 #define HD_OPTIONS_H
 
 #include "base/log.h"
+#include "capture.h"
 #include "output/compress.h"
 
 #include <stdbool.h>
@@ -30,17 +31,18 @@ struct options {
 	bool summary;			    /* --summary */
 	bool no_contents;		    /* --no-contents */
 	bool extra_roots;		    /* --extra-roots */
-	bool system;	       /* --system: the runtime's own goroutines */
-	bool all_frames;       /* --all-frames: of deep stacks, too */
-	bool group;	       /* --group: equal stacks once */
-	bool no_native;	       /* --no-native: without C */
-	bool threads;	       /* --threads: those without goroutines */
-	bool json;	       /* --json */
-	bool waits;	       /* --waits: what goroutines wait for */
-	bool deadlocks;	       /* --deadlocks */
-	uint64_t goroutine;    /* --goroutine: this one alone; 0: all */
-	unsigned int max_wait; /* ms to wait for a clean moment */
-	bool no_libunwind;     /* --unwind=rules */
+	bool system;	    /* --system: the runtime's own goroutines */
+	bool all_frames;    /* --all-frames: of deep stacks, too */
+	bool group;	    /* --group: equal stacks once */
+	bool no_native;	    /* --no-native: without C */
+	bool threads;	    /* --threads: those without goroutines */
+	bool json;	    /* --json: stacks, or a report of a dump */
+	bool waits;	    /* --waits: what goroutines wait for */
+	bool deadlocks;	    /* --deadlocks */
+	uint64_t goroutine; /* --goroutine: this one alone; 0: all */
+	/* --snapshot, --max-wait, --max-pause, --nice */
+	struct capture_options capture;
+	bool no_libunwind; /* --unwind=rules */
 	enum log_level level;
 };
 

@@ -31,11 +31,11 @@ struct output_kind {
 	bool needs_spans; /* the heap's spans are to be loaded */
 	/* Before the stop: refuses what can't come to a good end. */
 	struct err *(*open)(struct session *s, void **state);
-	/* The target is stopped, and the runtime loaded. */
+	/* The runtime is loaded, and what it reads stands still. */
 	struct err *(*read)(struct session *s, void *state);
-	/* All kinds have read, and the target is about to run on; or NULL. */
+	/* All kinds have read, and the snapshot is about to go; or NULL. */
 	struct err *(*leave)(struct session *s, void *state);
-	/* The target runs on: writes, and says what was done. */
+	/* The target runs: writes, and says what was done. */
 	struct err *(*write)(struct session *s, void *state);
 	void (*close)(void *state);
 };

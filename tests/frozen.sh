@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# frozen.sh RELEASE [BUILD]: the frozen world. A program of that Go release,
+# frozen.sh RELEASE [BUILD|SNAPSHOT]: the frozen world. A program of that Go release,
 # built in the usual or in another way, stands still in the midst of its own
 # debug.WriteHeapDump (fixtures/frozen). It is dumped from outside; then its own
 # dump is drained. Both describe the same instant and must be equal record by
@@ -71,13 +71,14 @@ drain() {
 	[ "$status" -eq 0 ] || fail "the fixture ended with status $status"
 }
 
-cgo= experiment=
+cgo= experiment= snapshot=auto
 case ${2:-} in
 '') set -- "$1" ;;
 pie) set -- "$1" -buildmode=pie ;;
 noopt) set -- "$1" '-gcflags=all=-N -l' ;;
 trimpath) set -- "$1" -trimpath ;;
 cgo) cgo=1 && set -- "$1" -ldflags=-linkmode=external ;;
+fork | copy | hold) snapshot=$2 && set -- "$1" ;;
 race) cgo=1 && set -- "$1" -race ;;
 arenas | greenteagc | nogreenteagc | noallocheaders | noswissmap)
 	experiment=$2 && set -- "$1" ;;
@@ -86,11 +87,13 @@ esac
 build_fixture frozen "$@"
 start
 freeze
-expect 0 "$hdattach" -v -o ours "$pid"
+expect 0 "$hdattach" -v --snapshot="$snapshot" -o ours "$pid"
 cat err
+said "snapshot by"
 said "unwinding by libunwind"
 # The two ways to unwind agree to the byte.
-expect 0 "$hdattach" -v -o by-rules --unwind=rules "$pid"
+expect 0 "$hdattach" -v --snapshot="$snapshot" -o by-rules \
+	--unwind=rules "$pid"
 said "unwinding by the runtime's rules"
 cmp ours by-rules || fail "libunwind and the runtime's rules disagree"
 rm by-rules

@@ -102,6 +102,17 @@ to_a_pipe() {
 	sound piped
 }
 
+as_json() {
+	expect 0 "$hdattach" --json -q -o json.dump "$pid"
+	grep -q '^{.*"file": "json.dump".*"snapshot": "[a-z]*".*"pause_ms": [0-9.]*.*}$' out ||
+		fail "no report: $(cat out)"
+	grep -q "\"bytes\": $(stat -c %s json.dump)," out ||
+		fail "not its size: $(cat out)"
+	"$hdattach" --json -q -o - "$pid" 2>err >json.dump
+	sound json.dump
+	said '"whole": true'
+}
+
 no_directory() {
 	expect 2 "$hdattach" -o missing/dump "$pid"
 	said missing
@@ -127,7 +138,7 @@ closed_pipe() {
 }
 
 for check in default_name closing_line no_overwriting no_following no_contents too_large compressed to_a_pipe \
-	no_directory device_full closed_pipe; do
+	as_json no_directory device_full closed_pipe; do
 	say "$check"
 	$check
 	unharmed

@@ -27,6 +27,10 @@ expect 64 "$hdattach" 0
 expect 64 "$hdattach" 1 2
 expect 64 "$hdattach" --max-wait=long 1
 said long
+expect 64 "$hdattach" --snapshot=soon 1
+said soon
+expect 64 "$hdattach" --nice=20 1
+expect 64 "$hdattach" --max-pause=-1 1
 
 expect 0 "$hdattach" --help
 grep -q -e --output out || fail "--help does not know -o"

@@ -92,11 +92,19 @@ func main() {
 	debug.SetGCPercent(-1)
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
+	go probe()
 	fmt.Println("ready", os.Getpid(), m.HeapObjects, m.HeapAlloc)
 	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
 		var name string
-		if n, _ := fmt.Sscanf(in.Text(), "dump %s", &name); n == 1 {
+		switch n, _ := fmt.Sscanf(in.Text(), "dump %s", &name); {
+		case n == 1:
 			dump(name)
+		case in.Text() == "fork":
+			bareFork()
+		case in.Text() == "gap":
+			tellGap()
+		case in.Text() == "work":
+			go work()
 		}
 	}
 }

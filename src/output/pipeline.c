@@ -2,6 +2,7 @@
 #include "output/pipeline.h"
 
 #include "runtime/runtime.h"
+#include "target/deadline.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -126,6 +127,15 @@ static struct err *hand_on(struct pipeline *p, const struct object_batch *batch,
 	return NULL;
 }
 
+/* Adds the time since *from to *sum, and moves *from on. */
+static void lap(uint64_t *from, uint64_t *sum)
+{
+	uint64_t now = monotonic_ns();
+
+	*sum += now - *from;
+	*from = now;
+}
+
 static struct err *work(struct pipeline *p, struct object_reader *reader,
 			struct buf *buf)
 {
@@ -135,17 +145,24 @@ static struct err *work(struct pipeline *p, struct object_reader *reader,
 	TRY(buf_reserve(buf, BUFFER));
 	while (take(p, &window, &ticket)) {
 		const struct object_batch *batch;
+		uint64_t clock = monotonic_ns(), read = 0;
 		size_t skip;
 
 		TRY(object_reader_read(reader, &window, &batch));
+		lap(&clock, &read);
 		/* Whose turn it is needs no lock. */
 		if (!await(p, &p->encoded, ticket))
 			break;
+		clock = monotonic_ns();
 		TRY(encode(p, batch, buf, &skip));
+		lap(&clock, &p->totals.times.encode);
+		p->totals.times.read += read;
 		pass_on(p, &p->encoded);
 		if (!await(p, &p->written, ticket))
 			break;
+		clock = monotonic_ns();
 		TRY(hand_on(p, batch, buf->v + skip, buf->len - skip));
+		lap(&clock, &p->totals.times.write);
 		pass_on(p, &p->written);
 	}
 	return NULL;

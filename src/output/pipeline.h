@@ -30,12 +30,18 @@ struct pipeline_ops {
 	void *arg;
 };
 
+/* What it took, in ns: sums over the threads. */
+struct pipeline_times {
+	uint64_t read, encode, write;
+};
+
 /* What came through. */
 struct pipeline_totals {
 	uint64_t objects;
 	uint64_t object_bytes; /* of their slots */
 	uint64_t unreadable;   /* bytes, written as 0 */
 	uint64_t untyped;      /* objects written without pointers */
+	struct pipeline_times times;
 };
 
 /*

@@ -104,6 +104,16 @@ void runtime_unload(struct runtime *rt)
 	read_cache_deinit(&rt->cache);
 }
 
+void runtime_retarget(struct runtime *rt, struct target *target)
+{
+	rt->target = target;
+	rt->cache.target = target;
+	rt->types.cache.target = target;
+	rt->specials.target = target;
+	if (rt->copy.target)
+		rt->copy.target = target;
+}
+
 void runtime_close(struct runtime *rt)
 {
 	runtime_unload(rt);

@@ -58,6 +58,13 @@ struct err *runtime_open(struct target *target,
 /* Reads modules, and spans unless no_spans is set, of the stopped target. */
 struct err *runtime_load(struct runtime *rt) must_check;
 void runtime_unload(struct runtime *rt);
+
+/*
+ * Reads from another target from now on, which is borrowed: a snapshot of the
+ * one so far, taken at this same stop, of which what was loaded stays true; or,
+ * when it is unloaded, any of the same process.
+ */
+void runtime_retarget(struct runtime *rt, struct target *target);
 void runtime_close(struct runtime *rt);
 
 static inline void cleanup_runtime_fn(struct runtime **rt)

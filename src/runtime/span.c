@@ -18,6 +18,7 @@ enum {
 void span_table_deinit(struct span_table *t)
 {
 	vec_deinit(&t->list);
+	vec_deinit(&t->manual);
 	vec_deinit(&t->arenas);
 	*t = (struct span_table){};
 }
@@ -290,6 +291,21 @@ static struct err *settle_torn(struct runtime *rt, struct span *s,
 	return NULL;
 }
 
+/* Notes a span that holds no objects, unless it is mSpanDead, which is 0:
+ * mSpanManual is the only other state there is. */
+static struct err *add_manual(struct runtime *rt, const uint8_t *bytes)
+{
+	const struct layout *l = &rt->layout;
+	uint64_t start = field(&l->mspan.startAddr, bytes);
+	uint64_t npages = field(&l->mspan.npages, bytes);
+
+	if (!field(&l->mspan.state, bytes) || npages > UINT32_MAX)
+		return NULL;
+	return vec_push(&rt->spans.manual,
+			(struct manual_span){
+				start, start + npages * rt->spans.page_size });
+}
+
 /* Appends the span whose mspan is at addr, if it is in use. */
 static struct err *add_span(struct runtime *rt, uint64_t addr,
 			    const uint8_t *bytes)
@@ -307,7 +323,7 @@ static struct err *add_span(struct runtime *rt, uint64_t addr,
 	TRY(add_arena_of(rt, base));
 	if (field(&l->mspan.state, bytes) !=
 	    (uint64_t)l->konst.mSpanInUse.value)
-		return NULL;
+		return add_manual(rt, bytes);
 	/* A chunk that was freed has no memory, and counts as freed: noscan,
 	 * until nothing leads there (arena.go:setUserArenaChunkToFault). */
 	if (field(&l->mspan.isUserArenaChunk, bytes) &&

@@ -60,14 +60,20 @@ enum {
 	SPAN_SMALL_BYTES = 256 << 10,
 };
 
+/* Memory of the heap that the runtime manages by hand: mostly stacks. */
+struct manual_span {
+	uint64_t start, end; /* addresses; end is exclusive */
+};
+
 struct span_table {
-	VEC(struct span) list;	  /* in use, in the order of mheap_.allspans */
-	VEC(struct arena) arenas; /* by address */
-	uint64_t page_size;	  /* bytes */
-	uint64_t arena_size;	  /* bytes */
-	uint32_t sweepgen;	  /* of mheap_ */
-	bool marking;		  /* a collection marks objects */
-	uint64_t size_class[256]; /* bytes of a slot; [0] is unused */
+	VEC(struct span) list; /* in use, in the order of mheap_.allspans */
+	VEC(struct manual_span) manual; /* in the same order */
+	VEC(struct arena) arenas;	/* by address */
+	uint64_t page_size;		/* bytes */
+	uint64_t arena_size;		/* bytes */
+	uint32_t sweepgen;		/* of mheap_ */
+	bool marking;			/* a collection marks objects */
+	uint64_t size_class[256];	/* bytes of a slot; [0] is unused */
 	uint32_t size_classes;
 	uint64_t torn, unswept; /* spans */
 	uint64_t cached;	/* of the unswept: those with SPAN_CACHED */

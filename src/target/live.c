@@ -2,9 +2,8 @@
 #include "target/live.h"
 
 #include "target/diagnose.h"
+#include "target/live_parts.h"
 #include "target/maps.h"
-#include "target/memory.h"
-#include "target/tracees.h"
 
 #include "base/bits.h"
 #include "base/vec.h"
@@ -16,25 +15,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/*
- * What an exec changes, for where there is no descriptor of /proc/PID/mem to
- * tell: the executable, and where its code and the stack are (random).
- */
-struct identity {
-	dev_t exe_dev;
-	ino_t exe_inode;
-	uint64_t start_code, start_stack;
-};
-
-struct live {
-	struct target base;
-	struct proc proc;
-	struct memory memory;
-	struct tracees tracees;
-	struct identity identity;
-	bool nested_ns; /* its pid namespace is below ours */
-};
-
 /* A thread's id in its own pid namespace. */
 struct ns_id {
 	pid_t tid, ns_tid;
@@ -45,9 +25,17 @@ struct ns_ids {
 	size_t len, cap;
 };
 
-static struct live *live_of(struct target *t)
+static const struct target_ops live_ops;
+
+/* The maker's own functions know what they are given. */
+static struct live *self(struct target *t)
 {
 	return (struct live *)((char *)t - offsetof(struct live, base));
+}
+
+struct live *live_of(struct target *t)
+{
+	return t->ops == &live_ops ? self(t) : NULL;
 }
 
 static void identify(const struct proc *p, pid_t tid, struct identity *out)
@@ -139,7 +127,33 @@ static struct err *check_machine(struct target *t)
 	return NULL;
 }
 
-/* AT_PHDR stays 0 where the auxiliary vector may not be read. */
+/*
+ * Where the program headers of the executable are, by its ELF header in memory:
+ * the auxiliary vector belongs to the process's user, and CAP_SYS_PTRACE does
+ * not open it.
+ */
+static uint64_t find_phdr(const struct live *l)
+{
+	struct mapping *maps = NULL;
+	uint64_t found = 0;
+	struct stat exe;
+	size_t n = 0;
+
+	if (stat(l->base.exe_path, &exe) < 0)
+		return 0;
+	cleanup_err struct err *e = live_mappings(l, &maps, &n);
+	for (size_t i = 0; !e && i < n && !found; i++) {
+		uint64_t at = maps[i].start + offsetof(Elf64_Ehdr, e_phoff);
+		uint8_t phoff[8];
+
+		if (maps[i].inode == exe.st_ino && !maps[i].file_offset &&
+		    memory_read(&l->memory, at, phoff, 8) == 8)
+			found = maps[i].start + load_le(phoff, 8);
+	}
+	maps_free(maps, n);
+	return found;
+}
+
 static void read_auxv(struct live *l, pid_t tid)
 {
 	char name[PROC_NAME_MAX];
@@ -148,8 +162,8 @@ static void read_auxv(struct live *l, pid_t tid)
 	cleanup_err struct err *e = proc_read(
 		&l->proc, proc_task_name(name, tid, "auxv"), &auxv, &size);
 
-	if (!e)
-		l->base.at_phdr = proc_auxv_lookup(auxv, size, AT_PHDR);
+	l->base.at_phdr =
+		e ? find_phdr(l) : proc_auxv_lookup(auxv, size, AT_PHDR);
 }
 
 /* Opens what belongs to the process, by way of its living thread tid. */
@@ -262,7 +276,8 @@ static struct err *capture_threads(struct live *l, const struct ns_ids *ids)
 	return NULL;
 }
 
-static struct err *capture_mappings(struct live *l)
+struct err *live_mappings(const struct live *l, struct mapping **out,
+			  size_t *count)
 {
 	char name[PROC_NAME_MAX];
 	cleanup_free char *text = NULL;
@@ -270,7 +285,7 @@ static struct err *capture_mappings(struct live *l)
 
 	TRY(proc_read(&l->proc, proc_task_name(name, l->memory.tid, "maps"),
 		      &text, &size));
-	return maps_parse(text, &l->base.mappings, &l->base.mapping_count);
+	return maps_parse(text, out, count);
 }
 
 /* Tells whether what is stopped is still what was opened. */
@@ -302,12 +317,12 @@ static struct err *stop_and_capture(struct live *l)
 	l->memory.tid = tracees_living(&l->tracees)->tid;
 	TRY(check_identity(l));
 	TRY(capture_threads(l, &ids));
-	return capture_mappings(l);
+	return live_mappings(l, &t->mappings, &t->mapping_count);
 }
 
 static struct err *live_stop(struct target *t)
 {
-	struct live *l = live_of(t);
+	struct live *l = self(t);
 	struct err *e = stop_and_capture(l);
 	int refused = 0;
 
@@ -326,7 +341,7 @@ static struct err *live_stop(struct target *t)
 
 static struct err *live_resume(struct target *t)
 {
-	struct live *l = live_of(t);
+	struct live *l = self(t);
 
 	return err_wrap(tracees_release(&l->tracees),
 			"can't resume process %d (%s)", t->pid, t->exe_name);
@@ -334,7 +349,7 @@ static struct err *live_resume(struct target *t)
 
 static size_t live_read(struct target *t, uint64_t addr, void *buf, size_t len)
 {
-	return memory_read(&live_of(t)->memory, addr, buf, len);
+	return memory_read(&self(t)->memory, addr, buf, len);
 }
 
 /*
@@ -344,7 +359,7 @@ static size_t live_read(struct target *t, uint64_t addr, void *buf, size_t len)
 static void live_read_many(struct target *t, struct read_range *ranges,
 			   size_t n)
 {
-	const struct memory *m = &live_of(t)->memory;
+	const struct memory *m = &self(t)->memory;
 
 	if (t->stopped || m->fd < 0) {
 		memory_read_many(m, ranges, n);
@@ -357,17 +372,17 @@ static void live_read_many(struct target *t, struct read_range *ranges,
 
 static bool live_gone(struct target *t)
 {
-	return memory_gone(&live_of(t)->memory);
+	return memory_gone(&self(t)->memory);
 }
 
 static struct err *live_map(struct target *t)
 {
-	return capture_mappings(live_of(t));
+	return live_mappings(self(t), &t->mappings, &t->mapping_count);
 }
 
 static void live_close(struct target *t)
 {
-	struct live *l = live_of(t);
+	struct live *l = self(t);
 
 	tracees_deinit(&l->tracees);
 	memory_deinit(&l->memory);

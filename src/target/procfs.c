@@ -75,6 +75,21 @@ static bool status_ids(const char *text, const char *key, uint32_t ids[3])
 	return true;
 }
 
+/* Whether the line at s has the word; NULL: there is no such line. */
+static bool has_word(const char *s, const char *word)
+{
+	size_t len = strlen(word);
+
+	while (s && *s && *s != '\n') {
+		size_t n = strcspn(s, " \t\n");
+
+		if (n == len && strncmp(s, word, n) == 0)
+			return true;
+		s += n + strspn(s + n, " \t");
+	}
+	return false;
+}
+
 struct err *proc_status_parse(const char *text, struct proc_status *out)
 {
 	const char *name = status_value(text, "Name");
@@ -96,6 +111,8 @@ struct err *proc_status_parse(const char *text, struct proc_status *out)
 	s.cap_prm = status_number(text, "CapPrm", 16, 0);
 	s.seccomp = (int)status_number(text, "Seccomp", 10, 0);
 	s.core_dumping = status_number(text, "CoreDumping", 10, 0) != 0;
+	s.shadow_stack =
+		has_word(status_value(text, "x86_Thread_features"), "shstk");
 	/* NSpid came with Linux 4.1. */
 	s.ns_depth = parse_numbers(status_value(text, "NSpid"), 10, NULL, 0,
 				   &ns_pid);
@@ -113,15 +130,19 @@ struct err *proc_stat_parse(const char *text, struct proc_stat *out)
 	/* Numbered as in proc(5); the state is 3, the first number 4. */
 	enum {
 		FIRST = 4,
+		PARENT = 4,
 		FLAGS = 9,
 		THREADS = 20,
 		START_TIME = 22,
 		CODE = 26,
 		STACK = 28,
+		NEEDED = STACK,
+		EXIT_SIGNAL = 38,
+		EXIT_CODE = 52, /* from Linux 3.5 on */
 	};
 	/* The name, in parentheses, may itself hold blanks and parentheses. */
 	const char *p = strrchr(text, ')');
-	uint64_t v[STACK - FIRST + 1];
+	uint64_t v[EXIT_CODE - FIRST + 1] = {};
 	unsigned int n = 0;
 
 	if (!p || p[1] != ' ' || !p[2] || p[3] != ' ')
@@ -132,6 +153,8 @@ struct err *proc_stat_parse(const char *text, struct proc_stat *out)
 		char *end;
 
 		v[n] = strtoull(p, &end, 10); /* some are negative */
+		if (end == p && n > NEEDED - FIRST)
+			break;
 		if (end == p)
 			return err_new(ERR_FORMAT, "stat: field %u is missing",
 				       n + FIRST);
@@ -140,11 +163,16 @@ struct err *proc_stat_parse(const char *text, struct proc_stat *out)
 	}
 	*out = (struct proc_stat){
 		.state = state,
+		.ppid = (pid_t)v[PARENT - FIRST],
 		.flags = (uint32_t)v[FLAGS - FIRST],
 		.threads = (uint32_t)v[THREADS - FIRST],
 		.start_time = v[START_TIME - FIRST],
 		.start_code = v[CODE - FIRST],
 		.start_stack = v[STACK - FIRST],
+		.exit_signal = n > EXIT_SIGNAL - FIRST
+				       ? (int)v[EXIT_SIGNAL - FIRST]
+				       : -1,
+		.exit_code = (int)v[EXIT_CODE - FIRST],
 	};
 	return NULL;
 }

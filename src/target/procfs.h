@@ -33,16 +33,20 @@ struct proc_status {
 	uint64_t cap_eff, cap_prm; /* bit sets of CAP_* */
 	int seccomp;		   /* 0 none, 1 strict, 2 filter */
 	bool core_dumping;
+	bool shadow_stack; /* it checks return addresses (x86) */
 };
 
 /* Of /proc/PID/stat and /proc/PID/task/TID/stat. */
 struct proc_stat {
 	char state;
+	pid_t ppid;
 	uint32_t flags;	  /* PF_* of the kernel */
 	uint32_t threads; /* of the process; exited ones not yet reaped, too */
 	uint64_t start_time; /* in clock ticks since boot */
 	/* 0 when they may not be seen, or there is no address space. */
 	uint64_t start_code, start_stack;
+	int exit_signal; /* what its parent gets at its end; -1 if not told */
+	int exit_code;	 /* as wait() has it; 0 if it may not be seen */
 };
 
 /* Thread ids: a vector (base/vec.h) that has a name. */

@@ -9,18 +9,28 @@
 #include <sys/uio.h>
 #include <sys/wait.h>
 
+void (*tracee_before_request)(void);
+
+static long request(enum __ptrace_request what, pid_t tid, void *addr,
+		    void *data)
+{
+	if (tracee_before_request)
+		tracee_before_request();
+	return ptrace(what, tid, addr, data);
+}
+
 /*
  * No options: children of the target must not be traced (TRACEFORK and the
  * like), and threads that it starts meanwhile are found by looking again.
  */
 int tracee_seize(pid_t tid)
 {
-	return ptrace(PTRACE_SEIZE, tid, NULL, NULL) < 0 ? errno : 0;
+	return request(PTRACE_SEIZE, tid, NULL, NULL) < 0 ? errno : 0;
 }
 
 bool tracee_interrupt(pid_t tid)
 {
-	return ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) == 0;
+	return request(PTRACE_INTERRUPT, tid, NULL, NULL) == 0;
 }
 
 /* Waits for the exited thread, so that it can go; a leader goes last. */
@@ -103,7 +113,7 @@ void tracee_poll(struct tracee *t)
 
 bool tracee_detach(const struct tracee *t)
 {
-	return ptrace(PTRACE_DETACH, t->tid, NULL, (void *)(long)t->signal) ==
+	return request(PTRACE_DETACH, t->tid, NULL, (void *)(long)t->signal) ==
 	       0;
 }
 
@@ -111,7 +121,7 @@ static size_t get_regset(pid_t tid, uint32_t set, void *buf, size_t size)
 {
 	struct iovec iov = { .iov_base = buf, .iov_len = size };
 
-	if (ptrace(PTRACE_GETREGSET, tid, (void *)(uintptr_t)set, &iov) < 0)
+	if (request(PTRACE_GETREGSET, tid, (void *)(uintptr_t)set, &iov) < 0)
 		return 0;
 	return iov.iov_len;
 }
@@ -134,6 +144,115 @@ bool tracee_regs(const struct tracee *t, const struct arch *arch,
 		return false;
 	out->tls = load_uint(&tls, sizeof(tls), arch->big_endian);
 	return true;
+}
+
+/* ---- a thread that is lent a system call --------------------------------- */
+
+/* A request to a thread that is stopped, unless it was killed. */
+static struct err *ask(enum __ptrace_request what, const struct tracee *t,
+		       void *addr, void *data)
+{
+	if (request(what, t->tid, addr, data) == 0)
+		return NULL;
+	if (errno == ESRCH)
+		return err_new(ERR_GONE, "thread %d was killed", t->tid);
+	return err_os(errno, "ptrace request %#x to thread %d",
+		      (unsigned int)what, t->tid);
+}
+
+struct err *tracee_get_regset(const struct tracee *t, uint32_t set, void *buf,
+			      size_t *size)
+{
+	struct iovec iov = { .iov_base = buf, .iov_len = *size };
+
+	TRY(ask(PTRACE_GETREGSET, t, (void *)(uintptr_t)set, &iov));
+	*size = iov.iov_len;
+	return NULL;
+}
+
+struct err *tracee_set_regset(const struct tracee *t, uint32_t set,
+			      const void *buf, size_t size)
+{
+	struct iovec iov = { .iov_base = (void *)(uintptr_t)buf,
+			     .iov_len = size };
+
+	return ask(PTRACE_SETREGSET, t, (void *)(uintptr_t)set, &iov);
+}
+
+struct err *tracee_get_sigmask(const struct tracee *t, uint64_t *mask)
+{
+	return ask(PTRACE_GETSIGMASK, t, (void *)sizeof(*mask), mask);
+}
+
+struct err *tracee_set_sigmask(const struct tracee *t, uint64_t mask)
+{
+	return ask(PTRACE_SETSIGMASK, t, (void *)sizeof(mask), &mask);
+}
+
+/*
+ * TRACESYSGOOD also protects the thread: should we die while it is in a stop
+ * at a system call, the kernel sends it the stop's number as a signal, which
+ * then is none (ptrace_report_syscall()).
+ */
+struct err *tracee_watch_clone(const struct tracee *t)
+{
+	return ask(PTRACE_SETOPTIONS, t, NULL,
+		   (void *)(PTRACE_O_TRACECLONE | PTRACE_O_TRACESYSGOOD));
+}
+
+struct err *tracee_kill_with_us(const struct tracee *t)
+{
+	return ask(PTRACE_SETOPTIONS, t, NULL, (void *)PTRACE_O_EXITKILL);
+}
+
+struct err *tracee_no_options(const struct tracee *t)
+{
+	return ask(PTRACE_SETOPTIONS, t, NULL, NULL);
+}
+
+static enum tracee_stop kind_of_stop(int status)
+{
+	if (status == (SIGTRAP | 0x80))
+		return STOP_SYSCALL;
+	if (status >> 8 == PTRACE_EVENT_CLONE)
+		return STOP_CLONE;
+	return status >> 8 ? STOP_INTERRUPT : STOP_SIGNAL;
+}
+
+struct err *tracee_step(struct tracee *t, const struct proc *p,
+			const struct deadline *d, enum tracee_stop *out)
+{
+	siginfo_t info = {};
+
+	TRY(ask(PTRACE_SYSCALL, t, NULL, NULL));
+	t->state = TRACEE_RUNNING;
+	while (t->state == TRACEE_RUNNING)
+		TRY(tracee_wait(t, p, d));
+	t->signal = 0;
+	if (t->state != TRACEE_STOPPED ||
+	    waitid(P_PID, (id_t)t->tid, &info, WSTOPPED | WNOHANG | __WALL) ||
+	    !info.si_pid)
+		return err_new(ERR_GONE, "thread %d was killed", t->tid);
+	*out = kind_of_stop(info.si_status);
+	return NULL;
+}
+
+struct err *tracee_cloned(const struct tracee *t, pid_t *out)
+{
+	unsigned long message;
+
+	TRY(ask(PTRACE_GETEVENTMSG, t, NULL, &message));
+	*out = (pid_t)message;
+	return NULL;
+}
+
+long tracee_seccomp_filter(const struct tracee *t, unsigned int i,
+			   struct sock_filter *out)
+{
+	long n = request(PTRACE_SECCOMP_GET_FILTER, t->tid,
+			 (void *)(uintptr_t)i, out);
+
+	return n < 0 ? -errno : n;
 }
 
 /* The runtime's cputicks: on most machines its nanotime (os_linux_arm64.go). */

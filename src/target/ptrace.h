@@ -62,6 +62,59 @@ bool tracee_detach(const struct tracee *t);
 bool tracee_regs(const struct tracee *t, const struct arch *arch,
 		 struct regs *out);
 
+/* ---- a thread that is lent a system call: loan.h ------------------------- */
+
+/* The raw bytes of a register set (NT_*); *size in: room, out: bytes. */
+struct err *tracee_get_regset(const struct tracee *t, uint32_t set, void *buf,
+			      size_t *size) must_check;
+struct err *tracee_set_regset(const struct tracee *t, uint32_t set,
+			      const void *buf, size_t size) must_check;
+
+/* Its blocked signals, bit n - 1 for signal n. */
+struct err *tracee_get_sigmask(const struct tracee *t,
+			       uint64_t *mask) must_check;
+struct err *tracee_set_sigmask(const struct tracee *t,
+			       uint64_t mask) must_check;
+
+/* Has new processes of t be ours, and tells stops at system calls apart. */
+struct err *tracee_watch_clone(const struct tracee *t) must_check;
+/* Has the kernel kill t when we end. */
+struct err *tracee_kill_with_us(const struct tracee *t) must_check;
+/* Takes back the options of the two above. */
+struct err *tracee_no_options(const struct tracee *t) must_check;
+
+enum tracee_stop {
+	STOP_INTERRUPT, /* as by tracee_interrupt(), or a group-stop */
+	STOP_SYSCALL,	/* the entry to a system call, or the exit from it */
+	STOP_CLONE,	/* within clone: there is a child */
+	STOP_SIGNAL,	/* a signal is on its way */
+};
+
+/*
+ * Lets a stopped thread run to its next stop. Here the stop is consumed.
+ * Errors: ERR_GONE (it died), ERR_TIMEOUT, ERR_OS.
+ */
+struct err *tracee_step(struct tracee *t, const struct proc *p,
+			const struct deadline *d,
+			enum tracee_stop *out) must_check;
+
+/* In STOP_CLONE: the id of the child, in our pid namespace. */
+struct err *tracee_cloned(const struct tracee *t, pid_t *out) must_check;
+
+struct sock_filter;
+
+/*
+ * A seccomp filter of a stopped thread, the latest first, of at most
+ * BPF_MAXINSNS instructions: how many it has; -ENOENT: there are no more; or
+ * another -errno.
+ */
+long tracee_seccomp_filter(const struct tracee *t, unsigned int i,
+			   struct sock_filter *out);
+
+/* Called before every ptrace request, if set: for tests of what comes of a
+ * tracer that dies there. */
+extern void (*tracee_before_request)(void);
+
 /* Now, on all clocks of struct stop_time. */
 void stop_time_now(struct stop_time *out);
 

@@ -205,6 +205,24 @@ struct err *tracees_stop(struct tracees *ts, unsigned int timeout_ms,
 	return NULL;
 }
 
+struct err *tracees_stop_one(struct tracees *ts, pid_t tid,
+			     unsigned int timeout_ms)
+{
+	cleanup_deadline struct deadline d = {};
+
+	TRY(deadline_init(&d, timeout_ms, false));
+	TRY(seize(ts, place_of(ts, tid), tid, &d));
+	interrupt_running(ts);
+	return wait_all(ts, &d);
+}
+
+struct tracee *tracees_find(const struct tracees *ts, pid_t tid)
+{
+	size_t i = place_of(ts, tid);
+
+	return i < ts->len && ts->v[i].tid == tid ? &ts->v[i] : NULL;
+}
+
 /*
  * Detaches those that are in a stop. One that was killed in its stop, or whose
  * id was taken over by an exec, is running.

@@ -35,11 +35,21 @@ struct err *tracees_stop(struct tracees *ts, unsigned int timeout_ms,
 			 struct timespec *began) must_check;
 
 /*
+ * Seizes and stops a single thread, of a set that is empty. Errors as above;
+ * the caller releases the set whatever comes of it.
+ */
+struct err *tracees_stop_one(struct tracees *ts, pid_t tid,
+			     unsigned int timeout_ms) must_check;
+
+/*
  * Detaches every thread. One that does not stop (ERR_TIMEOUT), and so can't
  * be detached, stays in the set, for the next stop or release; should none
  * come, the kernel detaches it when the tracer ends.
  */
 struct err *tracees_release(struct tracees *ts) must_check;
+
+/* The thread of that id, or NULL. Valid until the next stop or release. */
+struct tracee *tracees_find(const struct tracees *ts, pid_t tid);
 
 /* A stopped thread: the leader, if it lives; NULL if there is none. */
 const struct tracee *tracees_living(const struct tracees *ts);

@@ -40,7 +40,9 @@ static void hold_lock(bool held)
 
 static struct err *capture(unsigned int max_wait, struct capture *out)
 {
-	return capture_stop(&f.target.base, &f.rt, max_wait, out);
+	const struct capture_options options = { .max_wait = max_wait };
+
+	return capture_stop(&f.target.base, &f.rt, &options, out);
 }
 
 /* The target is stopped and the runtime there. */

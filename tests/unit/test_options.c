@@ -38,7 +38,7 @@ START_TEST(defaults)
 	ck_assert(!o.force && !o.summary && !o.no_contents && !o.extra_roots &&
 		  !o.no_libunwind);
 	ck_assert_uint_eq(o.max_size, 0);
-	ck_assert_uint_eq(o.max_wait, 2000);
+	ck_assert_uint_eq(o.capture.max_wait, 2000);
 	ck_assert_int_eq(o.compress.kind, COMPRESS_NONE);
 	ck_assert_int_eq(o.level, LOG_NORMAL);
 }
@@ -67,8 +67,8 @@ START_TEST(switches)
 	ck_assert(!parse("--unwind=rules --unwind=libunwind 1").no_libunwind);
 	ck_assert_int_eq(parse("-q 1").level, LOG_QUIET);
 	ck_assert_int_eq(parse("--verbose 1").level, LOG_VERBOSE);
-	ck_assert_uint_eq(parse("--max-wait 0 1").max_wait, 0);
-	ck_assert_uint_eq(parse("--max-wait=60000 1").max_wait, 60000);
+	ck_assert_uint_eq(parse("--max-wait 0 1").capture.max_wait, 0);
+	ck_assert_uint_eq(parse("--max-wait=60000 1").capture.max_wait, 60000);
 }
 END_TEST
 
