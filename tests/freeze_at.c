@@ -289,6 +289,17 @@ static void leave_stopped(const struct proc *proc, pid_t hit, bool now)
 	resume_others(hit, pending, PTRACE_DETACH);
 }
 
+/* Lets those go that were created, and so traced, only just now. */
+static void release_rest(void)
+{
+	int status;
+	pid_t tid;
+
+	while ((tid = waitpid(-1, &status, __WALL | WNOHANG)) > 0)
+		if (WIFSTOPPED(status))
+			ptrace(PTRACE_DETACH, tid, NULL, signal_of(status));
+}
+
 static bool all_stopped(const struct proc *proc)
 {
 	cleanup_tids struct tids list = {};
@@ -325,8 +336,10 @@ int main(int argc, char **argv)
 	hit = wait_hit(addr);
 	poke(hit, addr, word);
 	leave_stopped(&proc, hit, argc == 4);
-	while (!all_stopped(&proc))
+	while (!all_stopped(&proc)) {
+		release_rest();
 		usleep(1000);
+	}
 	printf("frozen %d\n", (int)hit);
 	return fflush(stdout) == 0 ? 0 : 99;
 }
