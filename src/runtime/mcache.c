@@ -87,3 +87,28 @@ struct err *mcache_each_span(struct runtime *rt,
 
 	return mcache_each(rt, tell_spans, &sink);
 }
+
+/* A cached span's sweepgen is ahead of the heap's, until it is given back. */
+static struct err *count_leaving(struct runtime *rt, uint64_t mspan, void *arg)
+{
+	uint64_t *count = arg, sweepgen;
+
+	TRY(rt_field(rt, mspan, &rt->layout.mspan.sweepgen, &sweepgen));
+	*count += sweepgen == rt->spans.sweepgen;
+	return NULL;
+}
+
+static struct err *count_all_leaving(struct runtime *rt, uint64_t mcache,
+				     void *arg)
+{
+	return mcache_each_mspan(rt, mcache, count_leaving, arg);
+}
+
+struct err *mcache_count_leaving(struct runtime *rt, uint64_t *out)
+{
+	uint64_t count = 0;
+
+	TRY(mcache_each(rt, count_all_leaving, &count));
+	*out = count;
+	return NULL;
+}

@@ -31,4 +31,11 @@ struct err *mcache_each_span(struct runtime *rt,
 					       const struct span *, void *arg),
 			     void *arg) must_check;
 
+/*
+ * Spans that are in a cache and are back with the heap as well: their P is in
+ * the midst of refill or releaseAll, and what it has counted of them can't be
+ * told.
+ */
+struct err *mcache_count_leaving(struct runtime *rt, uint64_t *out) must_check;
+
 #endif

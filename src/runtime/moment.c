@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/moment.h"
 
+#include "runtime/mcache.h"
 #include "runtime/running.h"
 #include "runtime/runtime.h"
 
@@ -121,6 +122,8 @@ struct err *moment_check(struct runtime *rt, struct moment *out)
 	m.gaps = gaps.unknown;
 	m.copystack = gaps.moving;
 	m.sweepers = 0; /* whether they hold a span is known now */
+	if (!rt->no_spans)
+		TRY(mcache_count_leaving(rt, &m.leaving));
 	m.torn = rt->spans.torn;
 	m.unswept = rt->spans.unswept;
 	m.marking = rt->spans.marking;
@@ -138,6 +141,8 @@ void moment_describe(const struct moment *m, char text[MOMENT_TEXT])
 		  "Ps update their statistics" },
 		{ m->sweepers, "sweeper at work", "sweepers at work" },
 		{ m->torn, "span in mid-sweep", "spans in mid-sweep" },
+		{ m->leaving, "span being given back",
+		  "spans being given back" },
 		{ m->copystack, "stack being moved", "stacks being moved" },
 		{ m->gaps, "thread between two stacks",
 		  "threads between two stacks" },

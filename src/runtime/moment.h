@@ -24,6 +24,7 @@ struct moment {
 	uint64_t statistics; /* Ps that update theirs */
 	uint64_t sweepers;   /* at work, perhaps on a span; a glance alone */
 	uint64_t torn;	     /* spans in mid-sweep */
+	uint64_t leaving;    /* spans that are being given back by their P */
 	uint64_t copystack;  /* goroutines whose stack is being moved */
 	uint64_t gaps;	     /* threads between two stacks */
 
@@ -44,7 +45,7 @@ struct err *moment_check(struct runtime *rt, struct moment *out) must_check;
 static inline bool moment_clean(const struct moment *m)
 {
 	return !m->locks && !m->statistics && !m->sweepers && !m->torn &&
-	       !m->copystack && !m->gaps;
+	       !m->leaving && !m->copystack && !m->gaps;
 }
 
 enum { MOMENT_TEXT = 240 };

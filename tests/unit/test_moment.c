@@ -176,6 +176,7 @@ START_TEST(one_at_a_time)
 		{ { .statistics = 1 }, "1 P updates its statistics" },
 		{ { .sweepers = 2 }, "2 sweepers at work" },
 		{ { .torn = 3 }, "3 spans in mid-sweep" },
+		{ { .leaving = 1 }, "1 span being given back" },
 		{ { .copystack = 1 }, "1 stack being moved" },
 		{ { .gaps = 5 }, "5 threads between two stacks" },
 	};
@@ -201,6 +202,7 @@ START_TEST(a_long_description)
 		.statistics = ~0ull,
 		.sweepers = ~0ull,
 		.torn = ~0ull,
+		.leaving = ~0ull,
 		.copystack = ~0ull,
 		.gaps = ~0ull,
 	};
@@ -211,6 +213,34 @@ START_TEST(a_long_description)
 	ck_assert_uint_lt(strlen(text), MOMENT_TEXT);
 	for (size_t i = MOMENT_TEXT; i < sizeof(text); i++)
 		ck_assert_int_eq(text[i], 'x');
+}
+END_TEST
+
+/* A P that looks for another span has the old one in its cache meanwhile. */
+START_TEST(a_span_that_leaves)
+{
+	const struct layout *l = &f.rt.layout;
+	uint64_t mspan, mcache, p;
+	struct moment m;
+
+	add_span(0, FAKE_SWEEPGEN + 3);
+	mspan = fake_get(&f.target, FAKE_ALLSPANS, 8);
+	mcache = fake_new(&f, l->mcache.struct_size);
+	fake_word(&f, mcache + l->mcache.alloc.offset, mspan);
+	fake_word(&f, mcache + l->mcache.alloc.offset + 8,
+		  l->var.emptymspan.addr);
+	p = fake_new(&f, l->p.struct_size);
+	fake_set(&f, p, &l->p.mcache, mcache);
+	fake_slice(&f, l->var.allp.addr, fake_new_copy(&f, &p, 8), 1);
+	fake_set_var(&f, &l->var.gomaxprocs, 1);
+	fake_load(&f);
+	expect_ok(moment_check(&f.rt, &m));
+	ck_assert(moment_clean(&m));
+	fake_set(&f, mspan, &l->mspan.sweepgen, FAKE_SWEEPGEN);
+	fake_load(&f);
+	expect_ok(moment_check(&f.rt, &m));
+	ck_assert_uint_eq(m.leaving, 1);
+	ck_assert(!moment_clean(&m));
 }
 END_TEST
 
@@ -248,6 +278,7 @@ int main(void)
 	tcase_add_test(tc, everything_at_once);
 	tcase_add_test(tc, one_at_a_time);
 	tcase_add_test(tc, a_long_description);
+	tcase_add_test(tc, a_span_that_leaves);
 	tcase_add_test(tc, damaged_lists);
 	tcase_add_test(tc, an_unreadable_moment);
 	suite_add_tcase(suite, tc);
