@@ -144,4 +144,5 @@ const struct arch arch_amd64 = {
 	.decode_ucontext = decode_ucontext,
 	.ucontext_size = 8 * UC_WORDS,
 	.lend = &amd64_lend,
+	.siginfo_offset = 304, /* asm/sigframe.h: rt_sigframe: behind it */
 };

@@ -93,4 +93,5 @@ const struct arch arch_arm64 = {
 	.decode_regs = decode_regs,
 	.decode_ucontext = decode_ucontext,
 	.ucontext_size = 8 * UC_WORDS,
+	.siginfo_offset = -128, /* kernel/signal.c: rt_sigframe: before it */
 };

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * --deadlocks: text on standard output.
+ * --deadlocks: text on standard output, or JSON.
  */
+#include "output/deadlock_json.h"
 #include "output/deadlock_text.h"
 #include "session.h"
+#include "target/deadline.h"
 #include "units.h"
 
 #include <errno.h>
@@ -37,12 +39,17 @@ static struct err *deadlocks_open(struct session *s, void **state)
 static struct err *deadlocks_read(struct session *s, void *state)
 {
 	struct deadlocks_state *k = state;
-	const struct wait_text t = { .rt = s->rt, .table = &k->waits };
+	const struct wait_text t = {
+		.rt = s->rt,
+		.table = &k->waits,
+		.now = timespec_ns(&s->target->stop_time.monotonic),
+	};
 
 	TRY(wait_table_load(s->rt, &k->waits));
 	TRY(wait_table_refer(s->rt, &k->waits));
 	TRY(deadlocks_find(s->rt, &k->waits, &k->found));
-	return deadlock_text(&t, &k->found, &k->text);
+	return s->options->json ? deadlock_json(&t, &k->found, &k->text)
+				: deadlock_text(&t, &k->found, &k->text);
 }
 
 static struct err *deadlocks_write(struct session *s, void *state)
@@ -50,8 +57,9 @@ static struct err *deadlocks_write(struct session *s, void *state)
 	struct deadlocks_state *k = state;
 	char pause[UNITS_MAX], n[UNITS_MAX];
 
-	printf("%s (process %d), built by %s\n", s->target->exe_name,
-	       (int)s->target->pid, s->rt->release);
+	if (!s->options->json)
+		printf("%s (process %d), built by %s\n", s->target->exe_name,
+		       (int)s->target->pid, s->rt->release);
 	fwrite(k->text.v, 1, k->text.len, stdout);
 	if (fflush(stdout) || ferror(stdout))
 		return err_os(errno, "writing standard output");

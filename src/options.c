@@ -236,9 +236,9 @@ static void check(struct argp_state *state, struct options *o)
 		argp_error(state, "-o names one file, and there are several");
 	if (o->group && o->json)
 		argp_error(state, "--group and --json: one of them");
-	if (o->waits && (o->group || o->json))
-		argp_error(state, "--waits is for text, one goroutine after "
-				  "the other");
+	if (o->waits && o->group)
+		argp_error(state, "--waits tells of one goroutine after the "
+				  "other, and --group does not");
 	if ((o->group || o->system || o->all_frames || o->goroutine ||
 	     o->no_native || o->threads || o->waits) &&
 	    !(o->kinds >> OUTPUT_STACKS & 1))

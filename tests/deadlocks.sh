@@ -78,6 +78,12 @@ for release in $(some_releases); do
 	its_own_words
 	must_find "Go $release"
 	grep -q ' at hand of goroutine ' out || fail "nobody has anything"
+	groups=$(sed -n 's/.* nobody can wake, in \([0-9]*\) groups*$/\1/p' out)
+	expect 0 "$hdattach" --deadlocks --json "$pid"
+	[ "$(grep -c '^{"verdict":' out)" -eq "$groups" ] ||
+		fail "not $groups groups in JSON"
+	grep -q '"function":"main.abba1",.*"waits":{"for":"mutex",' out ||
+		fail "no AB-BA in JSON"
 	unharmed
 	stop_fixture
 

@@ -47,10 +47,13 @@ deferred() {
 		'1 	(deferred: main.inSecondPanic.func1)' \
 		'1 	(deferred: main.inFault.func1)' \
 		'1 	(deferred: main.inDeferredOfLoop.wrap)' \
-		'3 	(panic of a string)' \
-		'1 	(panic of a string, recovered)' \
-		'1 	(panic of a runtime.errorString)' \
-		'1 	(panic of a runtime.errorString, recovered)' \
+		'1 	(panic: first)' \
+		'1 	(panic: second)' \
+		'1 	(panic: to be recovered)' \
+		'1 	(panic: recovered [recovered])' \
+		'1 	(panic: runtime error: invalid memory address' \
+		'1 	(signal SIGSEGV: segmentation violation code=0x1 addr=0x8 ' \
+		'1 	(panic: runtime error: integer divide by zero [recovered])' \
 		'1 	(in runtime.Goexit)'; do
 		grep -q -F "$line" told || fail "Go $release: not told: $line"
 	done
@@ -90,6 +93,19 @@ forms() {
 	[ "$(grep -c '^{"id":' out)" -eq "$1" ] || fail "not $1 in JSON"
 	grep -q '"function":"main.deep",' out || fail "no main.deep in JSON"
 	grep -q '"labels":{"plain":"value"}' out || fail "no labels in JSON"
+	grep -q '^{"kind":"pending panic",.*{"value":"first"},{"value":"sec' \
+		out || fail "no panics in JSON"
+	! grep -q '"waits":' out || fail "JSON tells what nobody asked for"
+	expect 0 "$hdattach" --json --waits -f stacks "$pid"
+	channel=$(sed -n 's/.*"cases":\[{"object":"\([^"]*\)","to":"send"}\].*/\1/p' out)
+	grep -q '^{"object":"'"$channel"'","kind":"channel","type":"int",' out ||
+		fail "no channel $channel in JSON"
+	grep -q '"name":"[^"]*","for":"fd"\|"for":"fd",.*"name":' out ||
+		fail "no descriptor in JSON"
+	# Panics under way once, with everything else.
+	expect 0 "$hdattach" -v --waits -f stacks "$pid"
+	[ "$(grep -c 'panic: to be recovered' out)" -eq 1 ] ||
+		fail "a panic is not told once"
 	expect 0 "$hdattach" --goroutine=1 -f stacks "$pid"
 	[ "$(grep -c '^goroutine' out)" -eq 1 ] || fail "not goroutine 1 alone"
 	expect 2 "$hdattach" --goroutine=4711000 -f stacks "$pid"
@@ -131,6 +147,7 @@ compare() {
 	deferred
 	[ "${cgo:-0}" -eq 0 ] || native
 	[ "$*" != "$(newest)" ] || forms $((n + 1))
+	expect 0 "$hdattach" --json -f stacks -o json --force "$pid"
 	kill -KILL "$pid"
 	wait "$pid" 2>/dev/null || :
 	not_mine "$pid"
@@ -152,3 +169,5 @@ shows '{plain: value}' '{"a key": , "tab\t": "\"quoted\\\"\n"}'
 GODEBUG=tracebacklabels=1,tracebackancestors=5
 compare "$(newest)"
 shows '[originating from goroutine 1]:'
+grep -q '"ancestors":\[{"id":1,"calls":\[{"function":"main\.' json ||
+	fail "no ancestors in JSON"

@@ -45,8 +45,7 @@ static bool is_of_waiting(const char *name)
 	return false;
 }
 
-/* The innermost call of the program's own, or NULL. */
-static const struct call *own_call(const struct trace *trace)
+const struct call *deadlock_own_call(const struct trace *trace)
 {
 	for (size_t i = 0; i < trace->calls.len; i++)
 		if (!is_of_waiting(trace->calls.v[i].call->name))
@@ -68,7 +67,7 @@ static struct err *put_place(struct teller *x, const struct waiter *w,
 		call = trace->calls.v[trace->calls.len - 1].call;
 	TRY(buf_printf(out, "%s: ", trace->calls.len ? call->name : "?"));
 	TRY(goroutine_waitreason(x->t->rt, &w->g, out));
-	call = own_call(trace);
+	call = deadlock_own_call(trace);
 	if (!call)
 		return NULL;
 	return buf_printf(out, " in %s at %s:%" PRIu64, call->name, call->file,

@@ -14,4 +14,9 @@
 struct err *deadlock_text(const struct wait_text *t, const struct deadlocks *d,
 			  struct buf *out) must_check;
 
+/* The innermost call of the program's own, and not of what it waits by; or
+ * NULL. */
+struct trace;
+const struct call *deadlock_own_call(const struct trace *trace);
+
 #endif

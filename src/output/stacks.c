@@ -25,30 +25,58 @@ static struct err *flush(struct stacks_writer *w,
 	return NULL;
 }
 
-static struct err *write_all(struct stacks_writer *w,
+/* Whether g is what the program dies of. */
+static bool is_dying(const struct stacks_options *o, const struct goroutine *g)
+{
+	const struct crashes *all = o->crashes;
+
+	for (size_t i = 0; all && i < all->list.len; i++)
+		if (crash_ends_program(&all->list.v[i]) &&
+		    all->list.v[i].goroutine == g->id)
+			return true;
+	return false;
+}
+
+static struct err *write_one(struct stacks_writer *w,
 			     const struct stacks_ops *ops,
-			     const struct stacks_sink *sink)
+			     const struct goroutine *g)
+{
+	TRY(err_wrap(trace_read(&w->trace, &w->symbols, g, &w->trace_options),
+		     "the stack of goroutine %" PRIu64, g->id));
+	TRY(err_wrap(ops->goroutine(w, g), "goroutine %" PRIu64, g->id));
+	w->result.goroutines++;
+	w->result.broken += w->trace.end != STACK_WHOLE;
+	return NULL;
+}
+
+/* Those that the program dies of, or all others. */
+static struct err *write_each(struct stacks_writer *w,
+			      const struct stacks_ops *ops,
+			      const struct stacks_sink *sink, bool dying)
 {
 	const struct stacks *s = w->stacks;
 
-	TRY(ops->begin(w));
 	for (size_t i = 0; i < s->list.len; i++) {
 		const struct goroutine *g = &s->list.v[i];
 
 		if (target_interrupted)
 			return err_new(ERR_INTERRUPTED, "interrupted");
-		if (!wanted(w->options, g))
+		if (!wanted(w->options, g) || is_dying(w->options, g) != dying)
 			continue;
-		TRY(err_wrap(trace_read(&w->trace, &w->symbols, g,
-					&w->trace_options),
-			     "the stack of goroutine %" PRIu64, g->id));
-		TRY(err_wrap(ops->goroutine(w, g), "goroutine %" PRIu64,
-			     g->id));
-		w->result.goroutines++;
-		w->result.broken += w->trace.end != STACK_WHOLE;
+		TRY(write_one(w, ops, g));
 		if (w->out.len > CHUNK)
 			TRY(flush(w, sink));
 	}
+	return NULL;
+}
+
+static struct err *write_all(struct stacks_writer *w,
+			     const struct stacks_ops *ops,
+			     const struct stacks_sink *sink)
+{
+	TRY(ops->begin(w));
+	TRY(write_each(w, ops, sink, true));
+	TRY(write_each(w, ops, sink, false));
 	if (w->options->goroutine && !w->result.goroutines)
 		return err_new(ERR_GONE, "there is no goroutine %" PRIu64,
 			       w->options->goroutine);

@@ -8,26 +8,41 @@
 
 #include <inttypes.h>
 
-static struct err *put_pc(struct stacks_writer *w, uint64_t pc, bool innermost)
+struct err *stacks_find_ancestor(struct stacks_writer *w, uint64_t pc,
+				 bool innermost, struct stacks_site *out)
 {
 	const struct site *site;
-	const struct call *call;
+	const struct call *outer;
 	struct func f;
 
+	*out = (struct stacks_site){};
 	TRY(func_find(w->rt, pc, &f));
 	if (!f.addr)
 		return NULL;
 	TRY(symbols_find(&w->symbols, &f, pc, &site));
-	call = &site->calls[site->count - 1];
+	outer = &site->calls[site->count - 1];
 	if (!w->options->system &&
-	    !trace_shows(w->rt, call->name, call->id, innermost, 0))
+	    !trace_shows(w->rt, outer->name, outer->id, innermost, 0))
 		return NULL;
-	call = &site->calls[0];
-	TRY(trace_name(w->rt, call->name, &w->out));
-	TRY(buf_printf(&w->out, "(...)\n\t%s:%" PRIu64, call->file,
-		       call->line));
-	if (pc > f.entry)
-		TRY(buf_printf(&w->out, " +0x%" PRIx64, pc - f.entry));
+	*out = (struct stacks_site){
+		.shown = true,
+		.at = site->calls[0],
+		.offset = pc > f.entry ? pc - f.entry : 0,
+	};
+	return NULL;
+}
+
+static struct err *put_pc(struct stacks_writer *w, uint64_t pc, bool innermost)
+{
+	struct stacks_site s;
+
+	TRY(stacks_find_ancestor(w, pc, innermost, &s));
+	if (!s.shown)
+		return NULL;
+	TRY(trace_name(w->rt, s.at.name, &w->out));
+	TRY(buf_printf(&w->out, "(...)\n\t%s:%" PRIu64, s.at.file, s.at.line));
+	if (s.offset)
+		TRY(buf_printf(&w->out, " +0x%" PRIx64, s.offset));
 	return buf_append(&w->out, "\n", 1);
 }
 

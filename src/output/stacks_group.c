@@ -52,7 +52,7 @@ static void groups_deinit(struct stacks_writer *w)
 static struct err *groups_begin(struct stacks_writer *w)
 {
 	w->state = calloc(1, sizeof(struct groups));
-	return w->state ? NULL : &err_nomem;
+	return w->state ? stacks_put_crashes(w) : &err_nomem;
 }
 
 /* FNV-1a. */

@@ -1,85 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Stacks for programs: one object, a line a goroutine. Addresses are strings
- * ("0xc000012345"), for numbers of that size are not exact everywhere; the
- * form is in doc/stacks.md.
+ * Stacks for programs: one object, a line a goroutine. The form is in
+ * doc/stacks.md.
  */
+#include "output/crash_json.h"
 #include "output/stacks_writer.h"
+#include "output/wait_json.h"
+#include "runtime/ancestor.h"
 #include "runtime/args.h"
+#include "runtime/damage.h"
 #include "runtime/state.h"
 
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
 
-/*
- * jansson's setters take the value, and fail if it or the object is NULL: what
- * could not be allocated is noticed at the end of an object.
- */
 struct builder {
+	struct json_builder json;
 	struct stacks_writer *w;
-	bool failed;
 };
-
-static void set(struct builder *b, json_t *object, const char *key,
-		json_t *value)
-{
-	b->failed |= json_object_set_new(object, key, value) != 0;
-}
-
-static void set_int(struct builder *b, json_t *object, const char *key,
-		    uint64_t n)
-{
-	set(b, object, key, json_integer((json_int_t)n));
-}
-
-static void set_address(struct builder *b, json_t *object, const char *key,
-			uint64_t address)
-{
-	char text[24];
-
-	snprintf(text, sizeof(text), "0x%" PRIx64, address);
-	set(b, object, key, json_string(text));
-}
-
-/* What is not UTF-8 has all but its ASCII replaced by '?'. */
-static json_t *make_string(const char *s, size_t n)
-{
-	json_t *value = json_stringn(s, n);
-	cleanup_free char *copy = NULL;
-
-	if (value)
-		return value;
-	copy = strndup(s, n);
-	for (char *c = copy; c && *c; c++)
-		if (*c & 0x80)
-			*c = '?';
-	return copy ? json_string(copy) : NULL;
-}
-
-static void set_text(struct builder *b, json_t *object, const char *key,
-		     const char *s)
-{
-	set(b, object, key, make_string(s, strlen(s)));
-}
-
-static void set_buf(struct builder *b, json_t *object, const char *key,
-		    const struct buf *s)
-{
-	set(b, object, key,
-	    make_string(s->len ? (const char *)s->v : "", s->len));
-}
-
-/* Appends the object, which is used up, as one line. */
-static struct err *put_object(struct builder *b, json_t *object)
-{
-	cleanup_free char *text = NULL;
-
-	if (!b->failed)
-		text = json_dumps(object, JSON_COMPACT);
-	json_decref(object);
-	return text ? buf_append(&b->w->out, text, strlen(text)) : &err_nomem;
-}
 
 /* ---- a goroutine --------------------------------------------------------- */
 
@@ -94,7 +32,7 @@ static struct err *set_args(struct builder *b, json_t *object,
 	if (e && e->code != ERR_FAULT && e->code != ERR_FORMAT)
 		return e;
 	if (!e)
-		set_buf(b, object, "args", args);
+		json_set_buf(&b->json, object, "args", args);
 	err_free(e);
 	return NULL;
 }
@@ -102,9 +40,9 @@ static struct err *set_args(struct builder *b, json_t *object,
 static void set_place(struct builder *b, json_t *object,
 		      const struct call *call)
 {
-	set_text(b, object, "function", call->name);
-	set_text(b, object, "file", call->file);
-	set_int(b, object, "line", call->line);
+	json_set_text(&b->json, object, "function", call->name);
+	json_set_text(&b->json, object, "file", call->file);
+	json_set_int(&b->json, object, "line", call->line);
 }
 
 struct native_arg {
@@ -115,16 +53,15 @@ struct native_arg {
 static struct err *append_native(void *arg, const struct native_frame *f)
 {
 	struct native_arg *n = arg;
-	json_t *object = json_object();
+	json_t *object = json_add_object(&n->b->json, n->frames);
 
-	n->b->failed |= json_array_append_new(n->frames, object) != 0;
-	set(n->b, object, "native", json_true());
+	json_set(&n->b->json, object, "native", json_true());
 	if (f->name[0]) {
-		set_text(n->b, object, "function", f->name);
-		set_int(n->b, object, "offset", f->offset);
+		json_set_text(&n->b->json, object, "function", f->name);
+		json_set_int(&n->b->json, object, "offset", f->offset);
 	}
-	set_address(n->b, object, "pc", f->pc);
-	set_address(n->b, object, "sp", f->sp);
+	json_set_address(&n->b->json, object, "pc", f->pc);
+	json_set_address(&n->b->json, object, "sp", f->sp);
 	return NULL;
 }
 
@@ -136,18 +73,17 @@ static struct err *append_call(struct builder *b, json_t *calls,
 
 	if (c->callback_sp)
 		return stacks_each_callback(b->w, c, append_native, &n);
-	object = json_object();
-	b->failed |= json_array_append_new(calls, object) != 0;
+	object = json_add_object(&b->json, calls);
 	set_place(b, object, c->call);
 	if (c->call->inlined) {
-		set(b, object, "inlined", json_true());
+		json_set(&b->json, object, "inlined", json_true());
 		return NULL;
 	}
 	TRY(set_args(b, object, c));
-	set_int(b, object, "offset", c->pc - c->site->func.entry);
-	set_address(b, object, "pc", c->pc);
-	set_address(b, object, "sp", c->sp);
-	set_address(b, object, "fp", c->fp);
+	json_set_int(&b->json, object, "offset", c->pc - c->site->func.entry);
+	json_set_address(&b->json, object, "pc", c->pc);
+	json_set_address(&b->json, object, "sp", c->sp);
+	json_set_address(&b->json, object, "fp", c->fp);
 	return NULL;
 }
 
@@ -159,14 +95,15 @@ static struct err *set_calls(struct builder *b, json_t *object,
 
 	struct native_arg n = { b, calls };
 
-	set(b, object, "calls", calls);
+	json_set(&b->json, object, "calls", calls);
 	TRY(stacks_each_native(b->w, g, append_native, &n));
 	if (t->elided) {
-		set_int(b, object, "elided", t->elided);
-		set_int(b, object, "elided_behind", t->inner);
+		json_set_int(&b->json, object, "elided", t->elided);
+		json_set_int(&b->json, object, "elided_behind", t->inner);
 	}
 	if (t->end != STACK_WHOLE)
-		set_text(b, object, "broken", stack_end_text(t->end));
+		json_set_text(&b->json, object, "broken",
+			      stack_end_text(t->end));
 	for (size_t i = 0; i < t->calls.len; i++)
 		TRY(append_call(b, calls, &t->calls.v[i]));
 	return NULL;
@@ -184,10 +121,10 @@ static struct err *set_creator(struct builder *b, json_t *object,
 	const struct call at = { .name = site->calls[site->count - 1].name,
 				 .file = site->calls[0].file,
 				 .line = site->calls[0].line };
-	set(b, object, "created_by", creator);
+	json_set(&b->json, object, "created_by", creator);
 	set_place(b, creator, &at);
 	if (g->parent)
-		set_int(b, creator, "goroutine", g->parent);
+		json_set_int(&b->json, creator, "goroutine", g->parent);
 	return NULL;
 }
 
@@ -204,12 +141,12 @@ static struct err *set_label(void *arg, const struct buf *key,
 
 	/* Keys are text; what is not has its odd bytes replaced. */
 	json_t *text =
-		make_string(key->len ? (const char *)key->v : "", key->len);
+		json_text(key->len ? (const char *)key->v : "", key->len);
 	name = text ? strdup(json_string_value(text)) : NULL;
 	json_decref(text);
 	if (!name)
 		return &err_nomem;
-	set_buf(l->b, l->labels, name, value);
+	json_set_buf(&l->b->json, l->labels, name, value);
 	return NULL;
 }
 
@@ -224,30 +161,87 @@ static struct err *set_state(struct builder *b, json_t *object,
 	text->len = 0;
 	TRY(state_append(b->w->rt, g, text));
 	TRY(state_append_marks(b->w->rt, g, text));
-	set_buf(b, object, "state", text);
+	json_set_buf(&b->json, object, "state", text);
 	if (blocked)
-		set_int(b, object, "blocked_ns", blocked);
+		json_set_int(&b->json, object, "blocked_ns", blocked);
 	if (g->lockedm)
-		set(b, object, "locked", json_true());
+		json_set(&b->json, object, "locked", json_true());
 	if (g->system)
-		set(b, object, "system", json_true());
+		json_set(&b->json, object, "system", json_true());
 	TRY(state_bubble(b->w->rt, g, &bubble));
 	if (bubble)
-		set_int(b, object, "bubble", bubble);
+		json_set_int(&b->json, object, "bubble", bubble);
 	if (!g->labels || !b->w->stacks->labels)
 		return NULL;
 	l.labels = json_object();
-	set(b, object, "labels", l.labels);
+	json_set(&b->json, object, "labels", l.labels);
 	return state_each_label(b->w->rt, g, set_label, &l);
+}
+
+/* ---- what it descends from ----------------------------------------------- */
+
+struct ancestors {
+	struct builder *b;
+	json_t *list;
+};
+
+static struct err *add_ancestor_call(struct builder *b, json_t *calls,
+				     uint64_t pc, bool innermost)
+{
+	struct stacks_site s;
+
+	TRY(stacks_find_ancestor(b->w, pc, innermost, &s));
+	if (s.shown)
+		set_place(b, json_add_object(&b->json, calls), &s.at);
+	return NULL;
+}
+
+static struct err *add_ancestor(void *arg, const struct ancestor *a)
+{
+	struct ancestors *all = arg;
+	struct builder *b = all->b;
+	json_t *object = json_add_object(&b->json, all->list);
+	const struct goroutine as = { .id = a->id, .gopc = a->gopc };
+
+	json_set_int(&b->json, object, "id", a->id);
+	json_t *calls = json_set_array(&b->json, object, "calls");
+	for (size_t i = 0; i < a->pc_count; i++)
+		TRY(add_ancestor_call(b, calls, a->pcs[i], i == 0));
+	return set_creator(b, object, &as);
+}
+
+/* What makes no sense is left out. */
+static struct err *set_ancestors(struct builder *b, json_t *object,
+				 const struct goroutine *g)
+{
+	struct ancestors all = { b, NULL };
+	uint64_t damaged = 0;
+
+	if (!g->ancestors)
+		return NULL;
+	all.list = json_set_array(&b->json, object, "ancestors");
+	return forgive(ancestor_each(b->w->rt, g, add_ancestor, &all),
+		       &damaged);
+}
+
+static struct err *set_waits(struct builder *b, json_t *object,
+			     const struct goroutine *g)
+{
+	const struct wait_text *t = b->w->options->waits;
+	uint64_t i = t ? addr_map_find(&t->table->by_g, g->addr) : 0;
+
+	return i ? wait_json_set(&b->json, t, i - 1, object) : NULL;
 }
 
 static struct err *fill(struct builder *b, json_t *object,
 			const struct goroutine *g)
 {
-	set_int(b, object, "id", g->id);
+	json_set_int(&b->json, object, "id", g->id);
 	TRY(set_state(b, object, g));
 	TRY(set_calls(b, object, g));
-	return set_creator(b, object, g);
+	TRY(set_creator(b, object, g));
+	TRY(set_ancestors(b, object, g));
+	return set_waits(b, object, g);
 }
 
 static struct err *json_goroutine(struct stacks_writer *w,
@@ -263,7 +257,7 @@ static struct err *json_goroutine(struct stacks_writer *w,
 	}
 	if (w->result.goroutines)
 		TRY(buf_append(&w->out, ",\n", 2));
-	return put_object(&b, object);
+	return json_append(&b.json, object, &w->out);
 }
 
 /* ---- the document -------------------------------------------------------- */
@@ -280,19 +274,31 @@ static struct err *json_begin(struct stacks_writer *w)
 	gmtime_r(&s->wall.tv_sec, &tm);
 	size_t n = strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%S", &tm);
 	snprintf(when + n, sizeof(when) - n, ".%09ldZ", s->wall.tv_nsec);
-	set_text(&b, process, "name", t->exe_name);
-	set_int(&b, process, "pid", (uint64_t)t->pid);
-	set_text(&b, process, "release", w->rt->release);
-	set_text(&b, process, "time", when);
-	set_int(&b, process, "uptime_ns", s->uptime);
+	json_set_text(&b.json, process, "name", t->exe_name);
+	json_set_int(&b.json, process, "pid", (uint64_t)t->pid);
+	json_set_text(&b.json, process, "release", w->rt->release);
+	json_set_text(&b.json, process, "time", when);
+	json_set_int(&b.json, process, "uptime_ns", s->uptime);
 	TRY(buf_append(&w->out, "{\"process\":", 11));
-	TRY(put_object(&b, process));
-	return buf_append(&w->out, ",\n\"goroutines\":[\n", 17);
+	TRY(json_append(&b.json, process, &w->out));
+	TRY(buf_append(&w->out, ",\n", 2));
+	if (w->options->crashes && w->options->crashes->list.len) {
+		TRY(crash_json(&b.json, w->options->crashes, &w->out));
+		TRY(buf_append(&w->out, ",\n", 2));
+	}
+	return buf_append(&w->out, "\"goroutines\":[\n", 15);
 }
 
 static struct err *json_end(struct stacks_writer *w)
 {
-	return buf_append(&w->out, "\n]}\n", 4);
+	struct builder b = { .w = w };
+
+	TRY(buf_append(&w->out, "\n]", 2));
+	if (w->options->waits) {
+		TRY(buf_append(&w->out, ",\n", 2));
+		TRY(wait_json_objects(&b.json, w->options->waits, &w->out));
+	}
+	return buf_append(&w->out, "}\n", 2);
 }
 
 static void json_deinit(struct stacks_writer *w)

@@ -250,22 +250,6 @@ static struct err *put_deferred(void *arg, uint64_t closure, uint64_t code)
 	return put(w, ")\n");
 }
 
-static struct err *put_panic(void *arg, const struct panic *p)
-{
-	struct stacks_writer *w = arg;
-	struct type_info type;
-
-	TRY(put(w, "\t("));
-	if (p->goexit) {
-		TRY(put(w, "in runtime.Goexit"));
-	} else {
-		TRY(put(w, "panic of a "));
-		TRY(type_read(w->rt, p->type, &type));
-		TRY(type_name(w->rt, &type, &w->out));
-	}
-	return put(w, p->recovered ? ", recovered)\n" : ")\n");
-}
-
 /* What makes no sense costs the line, and not the rest. */
 static struct err *optional(struct stacks_writer *w, struct err *e,
 			    size_t start)
@@ -277,14 +261,50 @@ static struct err *optional(struct stacks_writer *w, struct err *e,
 	return NULL;
 }
 
-static struct err *put_panics(struct stacks_writer *w,
-			      const struct goroutine *g)
+static struct err *put_panic(struct stacks_writer *w,
+			     const struct crash_panic *p)
 {
-	size_t start = w->out.len;
+	if (p->goexit)
+		return put(w, "\t(in runtime.Goexit)\n");
+	TRY(put(w, "\t(panic: "));
+	TRY(buf_append(&w->out, p->value.v, p->value.len));
+	if (p->recovered)
+		TRY(put(w, p->repanicked ? " [recovered, repanicked]"
+					 : " [recovered]"));
+	return put(w, ")\n");
+}
 
-	if (!w->options->deferred || !g->panic)
+/* A crash that may not come; those that end the program stand first of all. */
+static struct err *put_threat(struct stacks_writer *w, const struct crash *c)
+{
+	for (size_t i = 0; i < c->panics.len; i++)
+		TRY(put_panic(w, &c->panics.v[i]));
+	if (!c->signal.number)
 		return NULL;
-	return optional(w, panic_each(w->rt, g, put_panic, w), start);
+	return buf_printf(
+		&w->out,
+		"\t(%s%.*s code=0x%" PRIx32 " addr=0x%" PRIx64 " pc=0x%" PRIx64
+		")\n",
+		c->kind == CRASH_PENDING ? "about to receive " : "signal ",
+		(int)c->signal.name.len, (const char *)c->signal.name.v,
+		(uint32_t)c->signal.code, c->signal.addr, c->signal.pc);
+}
+
+static struct err *put_threats(struct stacks_writer *w,
+			       const struct goroutine *g)
+{
+	const struct stacks_options *o = w->options;
+	const struct crashes *all = o->crashes;
+
+	if (!o->deferred && !o->waits)
+		return NULL;
+	for (size_t i = 0; all && i < all->list.len; i++) {
+		const struct crash *c = &all->list.v[i];
+
+		if (c->goroutine == g->id && g->id && c->kind != CRASH_PANIC)
+			TRY(put_threat(w, c));
+	}
+	return NULL;
 }
 
 /* Below the frame that has them. */
@@ -391,32 +411,15 @@ static struct err *put_waits(struct stacks_writer *w, const struct goroutine *g)
 	return i ? wait_text_append(t, i - 1, "", &w->out) : NULL;
 }
 
-/* Panics whose deferred calls are not done: with what is waited for. */
-static struct err *put_deferred_panic(struct stacks_writer *w,
-				      const struct goroutine *g)
-{
-	const struct crashes *all = w->options->crashes;
-
-	for (size_t i = 0; all && w->options->waits && i < all->list.len; i++) {
-		const struct crash *c = &all->list.v[i];
-
-		if (c->kind != CRASH_DEFERRED || c->goroutine != g->id)
-			continue;
-		TRY(put(w, "in "));
-		TRY(buf_append(&w->out, c->text.v, c->text.len));
-	}
-	return NULL;
-}
-
 /* As the runtime has it at the end of a program. */
-static struct err *put_crashes(struct stacks_writer *w)
+struct err *stacks_put_crashes(struct stacks_writer *w)
 {
 	const struct crashes *all = w->options->crashes;
 
 	for (size_t i = 0; all && i < all->list.len; i++) {
 		const struct crash *c = &all->list.v[i];
 
-		if (c->kind == CRASH_DEFERRED)
+		if (!crash_ends_program(c))
 			continue;
 		TRY(buf_append(&w->out, c->text.v, c->text.len));
 		TRY(put(w, "\n"));
@@ -426,11 +429,6 @@ static struct err *put_crashes(struct stacks_writer *w)
 
 /* ---- the format ---------------------------------------------------------- */
 
-static struct err *text_begin(struct stacks_writer *w)
-{
-	return put_crashes(w);
-}
-
 static struct err *text_goroutine(struct stacks_writer *w,
 				  const struct goroutine *g)
 {
@@ -439,14 +437,13 @@ static struct err *text_goroutine(struct stacks_writer *w,
 	if (w->result.goroutines)
 		TRY(put(w, "\n"));
 	TRY(put_header(w, g));
-	TRY(put_panics(w, g));
+	TRY(put_threats(w, g));
 	TRY(stacks_put_native(w, g));
 	TRY(stacks_put_trace(w, g, true));
 	TRY(trace_creator(&w->symbols, g, &w->trace_options, &creator));
 	if (creator)
 		TRY(stacks_put_creator(w, creator, g->gopc, g->parent));
 	TRY(stacks_put_ancestors(w, g));
-	TRY(put_deferred_panic(w, g));
 	return put_waits(w, g);
 }
 
@@ -461,7 +458,7 @@ static void text_deinit(struct stacks_writer *w)
 }
 
 const struct stacks_ops stacks_text = {
-	.begin = text_begin,
+	.begin = stacks_put_crashes,
 	.goroutine = text_goroutine,
 	.end = text_end,
 	.deinit = text_deinit,

@@ -47,9 +47,23 @@ struct err *stacks_put_trace(struct stacks_writer *w, const struct goroutine *g,
 struct err *stacks_put_creator(struct stacks_writer *w, const struct site *site,
 			       uint64_t pc, uint64_t parent) must_check;
 
+/* A call of an ancestor's stack: the function, and the place in it. */
+struct stacks_site {
+	bool shown;
+	struct call at;
+	uint64_t offset; /* bytes from the function's entry */
+};
+
+struct err *stacks_find_ancestor(struct stacks_writer *w, uint64_t pc,
+				 bool innermost,
+				 struct stacks_site *out) must_check;
+
 /* All that g descends from (stacks_ancestors.c). */
 struct err *stacks_put_ancestors(struct stacks_writer *w,
 				 const struct goroutine *g) must_check;
+
+/* Why the program is dying, each with an empty line behind it. */
+struct err *stacks_put_crashes(struct stacks_writer *w) must_check;
 
 /* For a terminal, or nothing. */
 enum stacks_colour { COLOUR_NONE, COLOUR_HEADER, COLOUR_NAME, COLOUR_FAINT };

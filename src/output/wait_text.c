@@ -46,17 +46,27 @@ static struct err *put_channel(const struct wait_text *t,
 }
 
 /* Follows sync/rwmutex.go: with a writer, so many are taken off the count. */
+struct wait_lock wait_text_lock(const struct wait_object *o)
+{
+	if (o->kind != WAIT_RWMUTEX)
+		return (struct wait_lock){ .locked = o->state & LOCKED };
+	return (struct wait_lock){
+		.locked = o->state < 0,
+		.readers = o->state < 0 ? o->state + MAX_READERS : o->state,
+	};
+}
+
 static struct err *put_rwmutex(const struct wait_object *o, struct buf *out)
 {
-	bool writer = o->state < 0;
-	int64_t readers = writer ? o->state + MAX_READERS : o->state;
+	struct wait_lock lock = wait_text_lock(o);
 
 	TRY(buf_printf(out, "sync.RWMutex at 0x%" PRIx64, o->addr));
-	if (writer)
+	if (lock.locked)
 		TRY(buf_printf(out, ", a writer holds it or is the next to"));
-	return readers ? buf_printf(out,
+	return lock.readers
+		       ? buf_printf(out,
 				    ", %" PRId64 " readers hold it or wait",
-				    readers)
+				    lock.readers)
 		       : NULL;
 }
 
@@ -71,9 +81,9 @@ struct err *wait_text_object(const struct wait_text *t,
 	case WAIT_CHANNEL:
 		return put_channel(t, o, out);
 	case WAIT_MUTEX:
-		return buf_printf(out, "sync.Mutex at 0x%" PRIx64 ", %s",
-				  o->addr,
-				  o->state & LOCKED ? "locked" : "not locked");
+		return buf_printf(
+			out, "sync.Mutex at 0x%" PRIx64 ", %s", o->addr,
+			wait_text_lock(o).locked ? "locked" : "not locked");
 	case WAIT_RWMUTEX:
 		return put_rwmutex(o, out);
 	case WAIT_GROUP:

@@ -14,6 +14,15 @@ struct wait_text {
 	uint64_t now;			/* of the stop: CLOCK_MONOTONIC, ns */
 };
 
+/* Whether a sync.Mutex is locked, or a writer has an RWMutex or is the next to;
+ * and how many readers have it or wait for it. */
+struct wait_lock {
+	bool locked;
+	int64_t readers;
+};
+
+struct wait_lock wait_text_lock(const struct wait_object *o);
+
 /* Appends "a chan int at 0xc000086060, unbuffered": an object, and its state
  * at the stop. */
 struct err *wait_text_object(const struct wait_text *t,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/crash.h"
 
+#include "runtime/crash_signal.h"
 #include "runtime/damage.h"
 #include "runtime/list_guard.h"
 #include "runtime/panic_value.h"
@@ -29,97 +30,77 @@ struct reader {
 struct panics {
 	struct panic list[MAX_PANICS];
 	size_t count;
-	bool more;
 };
 
 static struct err *add_panic(void *arg, const struct panic *p)
 {
 	struct panics *all = arg;
 
-	if (all->count == MAX_PANICS)
-		all->more = true;
-	else
+	if (all->count < MAX_PANICS)
 		all->list[all->count++] = *p;
 	return NULL;
 }
 
-/* A flag of a panic; false in a release that does not have it. */
-static struct err *flag(struct runtime *rt, const struct panic *p,
-			const struct member *m, bool *out)
+static struct err *read_panic(struct reader *r, const struct panic *p,
+			      struct crash_panic *out)
 {
-	uint64_t value;
+	const struct layout *l = &r->rt->layout;
+	uint64_t repanicked, before = r->crashes->damaged;
 
-	TRY(rt_field(rt, p->addr, m, &value));
-	*out = value != 0;
-	return NULL;
-}
-
-/* One of them; `outer` is what it happened in, or NULL. */
-static struct err *put_panic(struct runtime *rt, const struct panic *p,
-			     const struct panic *outer, struct buf *out)
-{
-	const struct layout *l = &rt->layout;
-	bool recovered, again = false, goexit;
-
-	if (outer) {
-		TRY(flag(rt, outer, &l->_panic.repanicked, &again));
-		TRY(flag(rt, outer, &l->_panic.goexit, &goexit));
-		if (again)
-			return NULL;
-		if (!goexit)
-			TRY(buf_printf(out, "\t"));
-	}
-	TRY(flag(rt, p, &l->_panic.goexit, &goexit));
-	if (goexit)
+	/* Absent in a release that does not know it: 0. */
+	TRY(rt_field(r->rt, p->addr, &l->_panic.repanicked, &repanicked));
+	out->goexit = p->goexit;
+	out->recovered = p->recovered;
+	out->repanicked = repanicked != 0;
+	if (p->goexit)
 		return NULL;
-	TRY(flag(rt, p, &l->_panic.recovered, &recovered));
-	TRY(flag(rt, p, &l->_panic.repanicked, &again));
-	TRY(buf_printf(out, "panic: "));
-	TRY(panic_value_append(rt, p->type, p->data, out));
-	if (recovered)
-		TRY(buf_printf(out, again ? " [recovered, repanicked]"
-					  : " [recovered]"));
-	return buf_printf(out, "\n");
+	TRY(forgive(panic_value_append(r->rt, p->type, p->data, &out->value),
+		    &r->crashes->damaged));
+	if (r->crashes->damaged == before)
+		return NULL;
+	out->value.len = 0;
+	return buf_printf(&out->value, "(a value that can't be read)");
 }
 
-/* The first one first. Follows runtime/panic.go:printpanics. */
-static struct err *put_panics(struct reader *r, const struct panics *all,
-			      struct buf *out)
+static struct err *read_panics(struct reader *r, const struct goroutine *g,
+			       struct crash *c)
 {
-	for (size_t i = all->count; i-- > 0;) {
-		const struct panic *outer =
-			i + 1 < all->count ? &all->list[i + 1] : NULL;
+	struct panics all = {};
 
-		TRY(forgive(put_panic(r->rt, &all->list[i], outer, out),
+	TRY(forgive(panic_each(r->rt, g, add_panic, &all),
+		    &r->crashes->damaged));
+	for (size_t i = all.count; i-- > 0;) {
+		TRY(vec_push(&c->panics, (struct crash_panic){}));
+		TRY(forgive(read_panic(r, &all.list[i],
+				       &c->panics.v[c->panics.len - 1]),
 			    &r->crashes->damaged));
 	}
 	return NULL;
 }
 
-/* Follows runtime/panic.go:dopanic_m. */
-static struct err *put_signal(struct runtime *rt, uint64_t g, struct buf *out)
+/* Follows runtime/panic.go:printpanics. */
+static struct err *put_panics(struct crash *c)
 {
-	const struct layout *l = &rt->layout;
-	uint64_t sig, code, addr, pc, size = l->sigTabT.struct_size;
+	for (size_t i = 0; i < c->panics.len; i++) {
+		const struct crash_panic *p = &c->panics.v[i];
+		const struct crash_panic *outer = i ? p - 1 : NULL;
 
-	TRY(rt_field(rt, g, &l->g.sig, &sig));
-	TRY(rt_field(rt, g, &l->g.sigcode0, &code));
-	TRY(rt_field(rt, g, &l->g.sigcode1, &addr));
-	TRY(rt_field(rt, g, &l->g.sigpc, &pc));
-	if (!sig)
-		return NULL;
-	TRY(buf_printf(out, "[signal "));
-	if (size && sig < l->var.sigtable.size / size)
-		TRY(rt_string(rt,
-			      l->var.sigtable.addr + sig * size +
-				      l->sigTabT.name.offset,
-			      out));
-	else
-		TRY(buf_printf(out, "0x%" PRIx64, sig));
-	return buf_printf(out,
-			  " code=0x%" PRIx64 " addr=0x%" PRIx64 " pc=0x%" PRIx64
-			  "]\n",
-			  code, addr, pc);
+		if (outer && outer->repanicked)
+			continue;
+		if (outer && !outer->goexit)
+			TRY(buf_printf(&c->text, "\t"));
+		if (p->goexit)
+			continue;
+		TRY(buf_printf(&c->text, "panic: %.*s", (int)p->value.len,
+			       (const char *)p->value.v));
+		if (p->recovered)
+			TRY(buf_printf(&c->text,
+				       p->repanicked
+					       ? " [recovered, repanicked]"
+					       : " [recovered]"));
+		TRY(buf_printf(&c->text, "\n"));
+	}
+	return NULL;
 }
 
 /* ---- fatal errors -------------------------------------------------------- */
@@ -184,20 +165,19 @@ static struct err *captured_string(struct runtime *rt, uint64_t addr,
  * argument is in a register, and in the closure that prints it on the system
  * stack.
  */
-static struct err *put_message(struct runtime *rt, const struct unwinder *u,
-			       const struct buf *function, struct buf *out)
+static struct err *read_message(struct runtime *rt, const struct unwinder *u,
+				const struct buf *function, struct buf *out)
 {
 	uint64_t word = rt->arch->ptr_size, value;
 	bool found = false, printer;
 
-	TRY(buf_printf(out, "fatal error: "));
 	for (uint64_t at = u->sp; at + word <= u->fp && !found; at += word) {
 		TRY(rt_ptr(rt, at, &value));
 		TRY(is_printer(rt, value, function, &printer));
 		if (printer)
 			TRY(captured_string(rt, at, out, &found));
 	}
-	return buf_printf(out, found ? "\n" : "(its message is not known)\n");
+	return found ? NULL : buf_printf(out, "(its message is not known)");
 }
 
 /* ---- who ends the program ------------------------------------------------ */
@@ -206,7 +186,7 @@ static struct err *put_message(struct runtime *rt, const struct unwinder *u,
 struct ending {
 	bool panic;
 	bool fatal;
-	struct buf *text; /* of the fatal error */
+	struct buf *message; /* of the fatal error */
 };
 
 static bool is_named(const struct buf *name, const char *other)
@@ -226,7 +206,7 @@ static struct err *look_at_frame(struct runtime *rt, const struct unwinder *u,
 			 !is_named(&name, "runtime.fatal")))
 		return NULL;
 	e->fatal = true;
-	return put_message(rt, u, &name, e->text);
+	return read_message(rt, u, &name, e->message);
 }
 
 static struct err *look_at_stack(struct runtime *rt, const struct goroutine *g,
@@ -270,37 +250,55 @@ static struct err *on_system_stack(struct runtime *rt, uint64_t g0,
 	return NULL;
 }
 
-/* Adds what ends the program, or may, in one goroutine; g->id is 0 for a
- * system stack. */
+/* Follows runtime/panic.go: fatalthrow, fatalpanic. */
+static struct err *put_text(struct reader *r, uint64_t g, struct crash *c)
+{
+	if (c->kind == CRASH_FATAL)
+		TRY(buf_printf(&c->text, "fatal error: %.*s\n",
+			       (int)c->message.len,
+			       (const char *)c->message.v));
+	else
+		TRY(put_panics(c));
+	if (!c->text.len)
+		return NULL;
+	TRY(forgive(crash_signal_of_panic(r->rt, g, &c->signal),
+		    &r->crashes->damaged));
+	return c->signal.number ? crash_signal_in_panic(&c->signal, &c->text)
+				: NULL;
+}
+
+/* What ends the program, or may, in one goroutine; g->id is 0 for a system
+ * stack, `runs` is false where none of its frames can be ending it. */
+static struct err *read_crash(struct reader *r, const struct goroutine *g,
+			      bool runs, struct crash *c)
+{
+	struct ending e = { .message = &c->message };
+
+	if (runs)
+		TRY(forgive(look_at_stack(r->rt, g, &e), &r->crashes->damaged));
+	c->kind = e.fatal   ? CRASH_FATAL
+		  : e.panic ? CRASH_PANIC
+			    : CRASH_DEFERRED;
+	if (g->panic)
+		TRY(read_panics(r, g, c));
+	return put_text(r, g->addr, c);
+}
+
+static struct err *add_crash(struct crashes *all, struct crash *c)
+{
+	TRY(vec_push(&all->list, *c));
+	*c = (struct crash){};
+	return NULL;
+}
+
 static struct err *look_at(struct reader *r, const struct goroutine *g,
 			   bool runs)
 {
-	struct crash c = { .kind = CRASH_DEFERRED, .goroutine = g->id };
-	struct ending e = { .text = &c.text };
-	struct panics panics = {};
-	struct err *err = NULL;
+	cleanup(crash_deinit) struct crash c = { .goroutine = g->id };
 
-	if (runs)
-		err = forgive(look_at_stack(r->rt, g, &e),
-			      &r->crashes->damaged);
-	if (!err && g->panic)
-		err = forgive(panic_each(r->rt, g, add_panic, &panics),
-			      &r->crashes->damaged);
-	if (!err && panics.count && !e.fatal) {
-		err = put_panics(r, &panics, &c.text);
-		if (!err && c.text.len)
-			err = forgive(put_signal(r->rt, g->addr, &c.text),
-				      &r->crashes->damaged);
-	}
-	if (e.fatal)
-		c.kind = CRASH_FATAL;
-	else if (e.panic)
-		c.kind = CRASH_PANIC;
-	if (!err && c.text.len)
-		err = vec_push(&r->crashes->list, c);
-	if (err || !c.text.len)
-		buf_deinit(&c.text);
-	return err;
+	TRY(read_crash(r, g, runs, &c));
+	return c.kind == CRASH_FATAL || c.panics.len ? add_crash(r->crashes, &c)
+						     : NULL;
 }
 
 static struct err *look_at_goroutine(void *arg, const struct goroutine *g)
@@ -312,26 +310,53 @@ static struct err *look_at_goroutine(void *arg, const struct goroutine *g)
 	return runs || g->panic ? look_at(r, g, runs) : NULL;
 }
 
+/* An M: its system stack, and its handler of signals. */
+static struct err *look_at_thread(struct reader *r, uint64_t m)
+{
+	cleanup(crash_deinit) struct crash c = { .kind = CRASH_SIGNAL };
+	struct goroutine g;
+	uint64_t g0;
+	bool found;
+
+	TRY(rt_field(r->rt, m, &r->rt->layout.m.g0, &g0));
+	TRY(on_system_stack(r->rt, g0, &g, &found));
+	if (found)
+		TRY(look_at(r, &g, true));
+	TRY(crash_signal_caught(r->rt, m, &c));
+	return c.signal.number ? add_crash(r->crashes, &c) : NULL;
+}
+
 static struct err *look_at_threads(struct reader *r)
 {
 	const struct layout *l = &r->rt->layout;
 	struct list_guard guard = {};
-	uint64_t m, g0;
+	uint64_t m;
 
 	TRY(rt_var(r->rt, &l->var.allm, &m));
 	while (m) {
-		struct goroutine g;
-		bool found;
-
 		if (list_circles(&guard, m))
 			return err_new(ERR_FORMAT,
 				       "the links of %#" PRIx64 " do not end",
 				       m);
-		TRY(rt_field(r->rt, m, &l->m.g0, &g0));
-		TRY(on_system_stack(r->rt, g0, &g, &found));
-		if (found)
-			TRY(look_at(r, &g, true));
+		TRY(forgive(look_at_thread(r, m), &r->crashes->damaged));
 		TRY(rt_field(r->rt, m, &l->m.alllink, &m));
+	}
+	return NULL;
+}
+
+static struct err *look_at_pending(struct reader *r)
+{
+	const struct target *t = r->rt->target;
+
+	for (size_t i = 0; i < t->thread_count; i++) {
+		cleanup(crash_deinit) struct crash c = {
+			.kind = CRASH_PENDING
+		};
+
+		TRY(forgive(crash_signal_pending(r->rt, &t->threads[i], &c),
+			    &r->crashes->damaged));
+		if (c.signal.number)
+			TRY(add_crash(r->crashes, &c));
 	}
 	return NULL;
 }
@@ -349,6 +374,8 @@ static struct err *read_all(struct reader *r)
 {
 	TRY(goroutine_each(r->rt, look_at_goroutine, r));
 	TRY(forgive(look_at_threads(r), &r->crashes->damaged));
+	TRY(look_at_pending(r));
+	crash_signals_join(r->rt->target, r->crashes);
 	if (r->crashes->list.len)
 		qsort(r->crashes->list.v, r->crashes->list.len,
 		      sizeof(*r->crashes->list.v), by_kind);
@@ -369,9 +396,20 @@ struct err *crashes_read(struct runtime *rt, struct crashes *out)
 	return NULL;
 }
 
+void crash_deinit(struct crash *c)
+{
+	for (size_t i = 0; i < c->panics.len; i++)
+		buf_deinit(&c->panics.v[i].value);
+	vec_deinit(&c->panics);
+	buf_deinit(&c->signal.name);
+	buf_deinit(&c->message);
+	buf_deinit(&c->text);
+	*c = (struct crash){};
+}
+
 void crashes_deinit(struct crashes *c)
 {
 	for (size_t i = 0; i < c->list.len; i++)
-		buf_deinit(&c->list.v[i].text);
+		crash_deinit(&c->list.v[i]);
 	vec_deinit(&c->list);
 }

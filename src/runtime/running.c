@@ -142,7 +142,7 @@ static struct err *judge_interrupted(struct running *r, uint64_t sp,
 				     int signals, const char *why)
 {
 	struct regs regs;
-	bool found = false;
+	uint64_t found = 0;
 
 	if (signals < MAX_SIGNALS)
 		TRY(sigframe_find(r->rt, sp, limit, &regs, &found));
@@ -341,7 +341,7 @@ static struct err *has_copystack(struct runtime *rt, const struct regs *regs,
 static struct err *look_for_copystack(struct runtime *rt, struct machine *mach)
 {
 	struct regs regs;
-	uint64_t p, lo, hi;
+	uint64_t p, lo, hi, found;
 	bool on_g0 = mach->on == ON_G0;
 
 	TRY(rt_field(rt, mach->m, &rt->layout.m.p, &p));
@@ -349,8 +349,10 @@ static struct err *look_for_copystack(struct runtime *rt, struct machine *mach)
 		return NULL;
 	regs = mach->thread->regs;
 	TRY(signal_stack(rt, mach, &lo, &hi));
-	if (mach->on == ON_GSIGNAL)
-		TRY(sigframe_find(rt, regs.sp, hi, &regs, &on_g0));
+	if (mach->on == ON_GSIGNAL) {
+		TRY(sigframe_find(rt, regs.sp, hi, &regs, &found));
+		on_g0 = found != 0;
+	}
 	return on_g0 ? has_copystack(rt, &regs, &mach->moving) : NULL;
 }
 

@@ -12,13 +12,13 @@ enum { SIGNAL_STACK = 256 << 10 };
  * address, which lies right below the ucontext, so the search begins at sp.
  */
 struct err *sigframe_find(struct runtime *rt, uint64_t sp, uint64_t limit,
-			  struct regs *out, bool *found)
+			  struct regs *out, uint64_t *addr)
 {
 	const size_t size = rt->arch->ucontext_size;
 	const struct mapping *m = target_mapping(rt->target, sp);
 	cleanup_free uint8_t *stack = NULL;
 
-	*found = false;
+	*addr = 0;
 	sp = round_up(sp, 8);
 	if (m && limit > m->end)
 		limit = m->end;
@@ -35,7 +35,8 @@ struct err *sigframe_find(struct runtime *rt, uint64_t sp, uint64_t limit,
 		return NULL;
 	}
 	TRY(e);
-	for (uint64_t at = 0; at + size <= limit - sp && !*found; at += 8)
-		*found = rt->arch->decode_ucontext(stack + at, sp + at, out);
+	for (uint64_t at = 0; at + size <= limit - sp && !*addr; at += 8)
+		if (rt->arch->decode_ucontext(stack + at, sp + at, out))
+			*addr = sp + at;
 	return NULL;
 }

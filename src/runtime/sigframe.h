@@ -14,10 +14,10 @@ struct runtime;
 
 /*
  * The innermost ucontext from sp to limit, whichever function the handler is
- * in and whoever's it is: the kernel's own values tell it. *found is false if
- * there is none.
+ * in and whoever's it is: the kernel's own values tell it. *addr is where it
+ * lies, 0 if there is none.
  */
 struct err *sigframe_find(struct runtime *rt, uint64_t sp, uint64_t limit,
-			  struct regs *out, bool *found) must_check;
+			  struct regs *out, uint64_t *addr) must_check;
 
 #endif

@@ -272,6 +272,7 @@ static struct err *capture_threads(struct live *l, const struct ns_ids *ids)
 		thread->tid = tracee->tid;
 		thread->ns_tid = ns_tid_of(l, ids, tracee->tid);
 		thread->have_regs = tracee_regs(tracee, t->arch, &thread->regs);
+		tracee_signal(tracee, &thread->signal);
 	}
 	return NULL;
 }

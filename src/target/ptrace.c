@@ -146,6 +146,17 @@ bool tracee_regs(const struct tracee *t, const struct arch *arch,
 	return true;
 }
 
+void tracee_signal(const struct tracee *t, struct thread_signal *out)
+{
+	siginfo_t info = {};
+
+	*out = (struct thread_signal){ .number = t->signal };
+	if (!t->signal || request(PTRACE_GETSIGINFO, t->tid, NULL, &info) < 0)
+		return;
+	out->code = info.si_code;
+	out->addr = (uintptr_t)info.si_addr;
+}
+
 /* ---- a thread that is lent a system call --------------------------------- */
 
 /* A request to a thread that is stopped, unless it was killed. */

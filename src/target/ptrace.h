@@ -114,6 +114,8 @@ long tracee_seccomp_filter(const struct tracee *t, unsigned int i,
 /* Called before every ptrace request, if set: for tests of what comes of a
  * tracer that dies there. */
 extern void (*tracee_before_request)(void);
+/* What a stopped thread is about to receive. */
+void tracee_signal(const struct tracee *t, struct thread_signal *out);
 
 /* Now, on all clocks of struct stop_time. */
 void stop_time_now(struct stop_time *out);

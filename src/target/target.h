@@ -31,12 +31,21 @@ struct mapping {
 	char *path; /* "" for anonymous memory; "[vdso]", "/usr/..."; owned */
 };
 
+/* A signal, as its siginfo_t has it. */
+struct thread_signal {
+	int number; /* 0: there is none */
+	int code;
+	uint64_t addr; /* of a fault */
+};
+
 /* A thread as of the stop. */
 struct thread {
 	pid_t tid;    /* in our pid namespace */
 	pid_t ns_tid; /* in the target's own: what the runtime knows it by */
 	bool have_regs;
 	struct regs regs; /* tls included, on every machine */
+	/* What it is about to receive: it has no effect yet. */
+	struct thread_signal signal;
 };
 
 /* One range of a vectored read. */
