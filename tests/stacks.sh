@@ -118,6 +118,38 @@ forms() {
 	rm stacks-*.stacks stacks-*.heapdump
 }
 
+# in_write: hdattach waits for the reader of its text.
+in_write() { grep -q "^$sys_write " /proc/"$teller"/syscall; }
+
+case $(uname -m) in
+x86_64) sys_write=1 ;;
+aarch64) sys_write=64 ;;
+*) skip "no system call numbers for this machine" ;;
+esac
+
+# ends_midway FORM: the program ends as its stacks are told, which takes nothing
+# from them.
+ends_midway() {
+	expect 0 "$hdattach" "$1" --all-frames --no-native -f stacks "$pid"
+	grep -v '^{"process"' out >text
+	mkfifo pipe
+	"$hdattach" "$1" --all-frames --no-native -f stacks "$pid" \
+		2>err >pipe &
+	teller=$!
+	mine "$teller"
+	exec 8<pipe
+	until_true 60 in_write
+	kill -KILL "$pid"
+	wait "$pid" 2>/dev/null || :
+	grep -v '^{"process"' <&8 >told
+	exec 8<&-
+	wait "$teller" || fail "not told to the end: $(cat err)"
+	not_mine "$teller"
+	rm pipe
+	sed -i 's/"blocked_ns":[0-9]*,//' text told
+	cmp text told || fail "$1: told otherwise as the program ends"
+}
+
 # compare RELEASE [FLAG...]: of a build with these flags.
 compare() {
 	release=$1
@@ -148,7 +180,7 @@ compare() {
 	[ "${cgo:-0}" -eq 0 ] || native
 	[ "$*" != "$(newest)" ] || forms $((n + 1))
 	expect 0 "$hdattach" --json -f stacks -o json --force "$pid"
-	kill -KILL "$pid"
+	ends_midway "$form"
 	wait "$pid" 2>/dev/null || :
 	not_mine "$pid"
 	exec 6>&-
@@ -157,11 +189,13 @@ compare() {
 }
 
 export GODEBUG=tracebacklabels=1
+form=--unwind=libunwind
 for release in $(releases); do
 	compare "$release"
 done
 for release in $(some_releases); do
 	compare "$release" -buildmode=pie
+	form=--json
 	! command -v "${CC:-cc}" >/dev/null || cgo=1 compare "$release"
 done
 shows '{plain: value}' '{"a key": , "tab\t": "\"quoted\\\"\n"}'

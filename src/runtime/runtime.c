@@ -7,8 +7,10 @@
 #include "runtime/runtime_file.h"
 #include "runtime/unwind_lib.h"
 
+#include <elf.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 /* The releases whose shapes are known; newer ones are tried by shape. */
 enum { OLDEST_MINOR = 21, NEWEST_MINOR = 27 };
@@ -43,6 +45,30 @@ static void log_absent(void *arg, const char *name)
 	log_verbose("not in this release: %s", name);
 }
 
+/* The dynamic linker is done with PT_GNU_RELRO. */
+static struct err *note_constants(struct runtime *rt, const struct elf_file *f)
+{
+	size_t count;
+	const struct elf_segment *s = elf_file_segments(f, &count);
+
+	rt->constants.path = strdup(elf_file_path(f));
+	if (!rt->constants.path)
+		return &err_nomem;
+	for (size_t i = 0; i < count; i++) {
+		const struct runtime_constant part = {
+			.start = s[i].vaddr + rt->bias,
+			.end = s[i].vaddr + s[i].filesz + rt->bias,
+			.offset = s[i].offset,
+			.relocated = s[i].type == PT_GNU_RELRO,
+		};
+
+		if (s[i].filesz && (part.relocated || (s[i].type == PT_LOAD &&
+						       !(s[i].flags & PF_W))))
+			TRY(vec_push(&rt->constants.list, part));
+	}
+	return NULL;
+}
+
 static struct err *open_file(struct runtime *rt)
 {
 	cleanup(runtime_file_deinit) struct runtime_file file = {};
@@ -54,7 +80,7 @@ static struct err *open_file(struct runtime *rt)
 	layout_relocate(&rt->layout, rt->bias);
 	layout_absent(&rt->layout, log_absent, NULL);
 	rt->release = steal(&file.release);
-	return NULL;
+	return note_constants(rt, file.elf);
 }
 
 struct err *runtime_open(struct target *target, struct runtime **out)
@@ -119,6 +145,8 @@ void runtime_close(struct runtime *rt)
 	runtime_unload(rt);
 	page_copy_deinit(&rt->copy);
 	free(rt->release);
+	free(rt->constants.path);
+	vec_deinit(&rt->constants.list);
 	free(rt);
 }
 

@@ -23,6 +23,18 @@
 struct lib_unwinder;
 struct machine_table;
 
+/* A part of a file that is mapped, by run-time addresses. */
+struct runtime_constant {
+	uint64_t start, end;
+	uint64_t offset; /* in the file */
+	bool relocated;	 /* it is not what the file has */
+};
+
+struct runtime_constants {
+	char *path; /* opens the file; owned */
+	VEC(struct runtime_constant) list;
+};
+
 struct runtime {
 	struct target *target; /* borrowed */
 	const struct arch *arch;
@@ -31,6 +43,8 @@ struct runtime {
 	bool no_libunwind; /* unwind by unwind.c's rules alone; may be set */
 	bool no_spans;	   /* nobody asks for the heap; may be set */
 	uint64_t bias; /* run-time address minus address in the executable */
+	/* What of its file nobody writes to (stacks_prepare). */
+	struct runtime_constants constants;
 
 	/* What is kept of a stop, if stacks_prepare() was called. */
 	struct page_copy copy;

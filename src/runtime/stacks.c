@@ -6,6 +6,7 @@
 #include "runtime/native.h"
 #include "runtime/running.h"
 #include "runtime/runtime.h"
+#include "runtime/sigframe.h"
 #include "runtime/state.h"
 
 /* More is not copied: the target stays stopped instead. */
@@ -34,13 +35,31 @@ static struct err *count_goroutines(struct runtime *rt, uint64_t *out)
 	return NULL;
 }
 
+/* The target may have ended when its functions' names are wanted. */
+static struct err *back_constants(struct runtime *rt)
+{
+	struct backing *b = &rt->copy.backing;
+
+	for (size_t i = 0; i < rt->constants.list.len; i++) {
+		const struct runtime_constant *c = &rt->constants.list.v[i];
+
+		if (c->relocated)
+			TRY(backing_add_copy(b, rt->target, c->start, c->end));
+		else
+			TRY(backing_add_file(b, c->start, c->end,
+					     rt->constants.path, c->offset));
+	}
+	return NULL;
+}
+
 struct err *stacks_prepare(struct runtime *rt)
 {
 	uint64_t n, each = rt->layout.g.struct_size + COPY_PAGE;
 
 	TRY(count_goroutines(rt, &n));
 	n = min_u64(n + 64, MAX_COPY / each);
-	return page_copy_init(&rt->copy, rt->target, MAX_COPY, n * each);
+	TRY(page_copy_init(&rt->copy, rt->target, MAX_COPY, n * each));
+	return back_constants(rt);
 }
 
 /* ---- at the stop --------------------------------------------------------- */
@@ -123,7 +142,8 @@ static struct err *copy_stacks(struct stacks *s)
 
 	struct err *e = goroutine_each_address(s->rt, visit, &t);
 	if (!e)
-		e = page_copy_add(&s->rt->copy, t.used.list.v, t.used.list.len);
+		e = page_copy_add_bytes(&s->rt->copy, t.used.list.v,
+					t.used.list.len);
 	vec_deinit(&t.used.list);
 	return e;
 }
@@ -171,6 +191,24 @@ static struct area stack_of(const struct target *t, uint64_t sp)
 	return (struct area){ sp, m ? min_u64(sp + NATIVE_STACK, m->end) : sp };
 }
 
+/* A thread in Go's handler of a signal that has come in C is told where the
+ * signal came. */
+static struct err *skip_handler(struct runtime *rt, const struct machine *m,
+				struct regs *regs)
+{
+	const struct layout *l = &rt->layout;
+	struct regs interrupted;
+	uint64_t hi, found;
+
+	if (!m || m->on != ON_GSIGNAL)
+		return NULL;
+	TRY(rt_field(rt, m->gsignal + l->g.stack.offset, &l->stack.hi, &hi));
+	TRY(sigframe_find(rt, regs->sp, hi, &interrupted, &found));
+	if (found && !module_of_pc(rt, interrupted.pc))
+		*regs = interrupted;
+	return NULL;
+}
+
 static struct err *take_thread(struct stacks *s, const struct thread *thread,
 			       bool all_threads, struct areas *areas)
 {
@@ -179,13 +217,14 @@ static struct err *take_thread(struct stacks *s, const struct thread *thread,
 	struct stack_thread t = {
 		.tid = thread->ns_tid,
 		.regs = thread->regs,
-		.in_go = module_of_pc(rt, thread->regs.pc) != NULL,
 		.curg = m ? m->curg : 0,
 		.g0 = m ? m->g0 : 0,
 	};
 
 	if (!thread->have_regs)
 		return NULL;
+	TRY(skip_handler(rt, m, &t.regs));
+	t.in_go = module_of_pc(rt, t.regs.pc) != NULL;
 	if (m)
 		TRY(rt_field(rt, m->m, &rt->layout.m.id, &t.m_id));
 	if (!t.in_go || (all_threads && !t.curg))

@@ -48,28 +48,40 @@ void read_cache_reset(struct read_cache *c)
 		c->tags[i] = READ_CACHE_EMPTY;
 }
 
+/* From the target itself, or from what it is the same as. */
+static struct err *read_past(struct read_cache *c, uint64_t addr, void *buf,
+			     size_t len)
+{
+	if (!c->copy)
+		return target_read(c->target, addr, buf, len);
+	if (!page_copy_may_read(c->copy, addr, len))
+		return err_fault(addr, "not copied at the stop");
+	return page_copy_read(c->copy, addr, buf, len);
+}
+
 static struct err *read_block(struct read_cache *c, uint64_t addr, void *block)
 {
-	if (c->copy && !page_copy_may_read(c->copy, addr, READ_CACHE_BLOCK))
-		return err_fault(addr, "not copied at the stop");
-	TRY(target_read(c->target, addr, block, READ_CACHE_BLOCK));
+	TRY(read_past(c, addr, block, READ_CACHE_BLOCK));
 	return c->copy && c->copy->state == COPY_KEEP
 		       ? page_copy_keep(c->copy, addr, block)
 		       : NULL;
 }
 
 /*
- * The cached block that begins at addr, or NULL: not all of it can be read,
- * though the part that is wanted may be (the end of a core's segment).
+ * The cached block that begins at addr, of which the part is wanted; or NULL:
+ * not all of it can be read, though the part may be (the end of a core's
+ * segment).
  */
-static const uint8_t *get_block(struct read_cache *c, uint64_t addr)
+static const uint8_t *get_block(struct read_cache *c, uint64_t addr,
+				size_t offset, size_t len)
 {
 	size_t i = addr / READ_CACHE_BLOCK % c->blocks;
 	uint8_t *block = c->data + i * READ_CACHE_BLOCK;
 
 	if (c->tags[i] == addr)
 		return block;
-	const uint8_t *copied = c->copy ? page_copy_find(c->copy, addr) : NULL;
+	const uint8_t *copied =
+		c->copy ? page_copy_find(c->copy, addr, offset, len) : NULL;
 	if (copied)
 		return copied;
 	c->tags[i] = READ_CACHE_EMPTY;
@@ -82,15 +94,6 @@ static const uint8_t *get_block(struct read_cache *c, uint64_t addr)
 	return block;
 }
 
-/* What is not in a block that can be read as a whole. */
-static struct err *read_part(struct read_cache *c, uint64_t addr, void *buf,
-			     size_t len)
-{
-	if (c->copy && !page_copy_may_read(c->copy, addr, len))
-		return err_fault(addr, "not copied at the stop");
-	return target_read(c->target, addr, buf, len);
-}
-
 struct err *cache_read(struct read_cache *c, uint64_t addr, void *buf,
 		       size_t len)
 {
@@ -99,13 +102,14 @@ struct err *cache_read(struct read_cache *c, uint64_t addr, void *buf,
 	for (size_t done = 0; done < len;) {
 		size_t offset = (addr + done) % READ_CACHE_BLOCK;
 		size_t n = min_u64(len - done, READ_CACHE_BLOCK - offset);
-		const uint8_t *block = get_block(c, addr + done - offset);
+		const uint8_t *block =
+			get_block(c, addr + done - offset, offset, n);
 		uint8_t *to = (uint8_t *)buf + done;
 
 		if (block)
 			memcpy(to, block + offset, n);
 		else
-			TRY(read_part(c, addr + done, to, n));
+			TRY(read_past(c, addr + done, to, n));
 		done += n;
 	}
 	return NULL;

@@ -14,6 +14,7 @@
 
 #include "base/addr_map.h"
 #include "base/vec.h"
+#include "target/backing.h"
 #include "target/target.h"
 
 enum copy_state { COPY_KEEP, COPY_PASS, COPY_ONLY };
@@ -25,14 +26,22 @@ struct area {
 	uint64_t start, end;
 };
 
+/* What of a page was copied: from its start, bytes. */
+struct page_part {
+	uint16_t from, to; /* to is exclusive */
+};
+
 struct page_copy {
 	struct target *target; /* borrowed; NULL: there is no copy */
 	enum copy_state state;
 	struct addr_map index; /* address of a page to 1 + its place */
 	uint8_t *pages;
+	struct page_part *parts;   /* of each page */
 	size_t count, max;	   /* pages */
 	bool full;		   /* something had no room */
 	VEC(struct area) constant; /* by address */
+	/* What the target can't be asked for any more when it has ended. */
+	struct backing backing;
 };
 
 /*
@@ -55,6 +64,11 @@ void page_copy_reset(struct page_copy *c);
 struct err *page_copy_add(struct page_copy *c, struct area *areas,
 			  size_t n) must_check;
 
+/* The same, but of the pages no more than the areas, and what is between two of
+ * one page. */
+struct err *page_copy_add_bytes(struct page_copy *c, struct area *areas,
+				size_t n) must_check;
+
 /*
  * To be called before the target runs on: COPY_ONLY. What it can't write to is
  * read from itself from then on, and so are the n areas of `constant`.
@@ -62,12 +76,18 @@ struct err *page_copy_add(struct page_copy *c, struct area *areas,
 struct err *page_copy_seal(struct page_copy *c, const struct area *constant,
 			   size_t n) must_check;
 
-/* The page at addr, a multiple of COPY_PAGE, or NULL. */
-const uint8_t *page_copy_find(const struct page_copy *c, uint64_t addr);
+/* The page at addr, a multiple of COPY_PAGE, if len bytes at that offset of it
+ * were copied; or NULL. */
+const uint8_t *page_copy_find(const struct page_copy *c, uint64_t addr,
+			      size_t offset, size_t len);
 
 /* Keeps a page that was read elsewhere, if there is room. */
 struct err *page_copy_keep(struct page_copy *c, uint64_t addr,
 			   const uint8_t *page) must_check;
+
+/* What nobody writes to, of the target, or of what backs it if it has ended. */
+struct err *page_copy_read(struct page_copy *c, uint64_t addr, void *buf,
+			   size_t len) must_check;
 
 /* Whether [addr, addr + len) may be read from the target itself. */
 bool page_copy_may_read(const struct page_copy *c, uint64_t addr, size_t len);

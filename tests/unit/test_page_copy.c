@@ -6,11 +6,13 @@
 #include "base/bits.h"
 #include "target/cache.h"
 
+#include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum {
 	BASE = 0x10000,
-	PAGES = 64,
+	PAGES = 6000,
 	HOLE = BASE + 9 * COPY_PAGE,	  /* a page that is not there */
 	CONSTANT = BASE + 32 * COPY_PAGE, /* from here on nobody writes */
 };
@@ -19,7 +21,8 @@ enum {
 struct fake {
 	struct target base;
 	uint8_t age;
-	size_t calls, ranges;
+	bool ended;
+	atomic_size_t calls, ranges;
 };
 
 static uint8_t pattern(uint64_t addr, uint8_t age)
@@ -34,7 +37,7 @@ static size_t fake_read(struct target *t, uint64_t addr, void *buf, size_t len)
 	uint8_t *to = buf;
 	size_t n = 0;
 
-	for (; n < len && addr + n >= BASE &&
+	for (; !f->ended && n < len && addr + n >= BASE &&
 	       addr + n < BASE + PAGES * COPY_PAGE &&
 	       (addr + n < HOLE || addr + n >= HOLE + COPY_PAGE);
 	     n++)
@@ -55,8 +58,7 @@ static void fake_read_many(struct target *t, struct read_range *r, size_t n)
 
 static bool fake_gone(struct target *t)
 {
-	(void)t;
-	return false;
+	return ((const struct fake *)t)->ended;
 }
 
 static const struct target_ops fake_ops = {
@@ -189,6 +191,98 @@ START_TEST(unreadable)
 }
 END_TEST
 
+/* Of pages no more than what is asked for, and what is between two parts. */
+START_TEST(parts)
+{
+	struct area a[] = {
+		{ BASE + 2048 + 8, BASE + COPY_PAGE },
+		{ BASE + 100, BASE + 200 },
+		{ BASE + 120, BASE + 130 },
+		{ BASE + 2 * COPY_PAGE + 50, BASE + 3 * COPY_PAGE + 60 },
+	};
+
+	expect_ok(page_copy_add_bytes(&copy, a, ARRAY_SIZE(a)));
+	ck_assert_uint_eq(copy.count, 3);
+	ck_assert_uint_eq(fake.ranges, 2);
+	run_on();
+	expect_bytes(BASE + 100, COPY_PAGE - 100, 0);
+	expect_bytes(a[3].start, a[3].end - a[3].start, 0);
+	expect_none(BASE + 99);
+	expect_none(a[3].start - 1);
+	expect_none(a[3].end);
+}
+END_TEST
+
+/* Pages of which a part is there, and more is wanted. */
+START_TEST(widened)
+{
+	struct area a[] = {
+		{ BASE + 100, BASE + 200 },
+		{ BASE + COPY_PAGE + 8, BASE + COPY_PAGE + 16 },
+	};
+	struct area more = { BASE + 90, BASE + 110 };
+
+	expect_ok(page_copy_add_bytes(&copy, a, ARRAY_SIZE(a)));
+	expect_ok(page_copy_add_bytes(&copy, &more, 1));
+	expect_bytes(BASE + COPY_PAGE, 8, 0); /* through the cache */
+	ck_assert_uint_eq(copy.count, 2);
+	run_on();
+	expect_bytes(BASE, 2 * COPY_PAGE, 0);
+}
+END_TEST
+
+/* So many that they are read by several threads; each is in its place. */
+START_TEST(many)
+{
+	static struct area a[2900];
+
+	page_copy_deinit(&copy);
+	expect_ok(page_copy_init(&copy, &fake.base, PAGES * COPY_PAGE, 0));
+	for (size_t i = 0; i < ARRAY_SIZE(a); i++) {
+		a[i].start = BASE + (2 * i + 20) * COPY_PAGE + i % 4000;
+		a[i].end = a[i].start + 64;
+	}
+	expect_ok(page_copy_add_bytes(&copy, a, ARRAY_SIZE(a)));
+	ck_assert_uint_eq(fake.ranges, ARRAY_SIZE(a));
+	ck_assert_uint_eq(fake.calls, 3);
+	copy.state = COPY_ONLY;
+	fake.age++;
+	for (size_t i = 0; i < ARRAY_SIZE(a); i++)
+		expect_bytes(a[i].start, 64, 0);
+}
+END_TEST
+
+/* Of a target that has ended, what nobody writes to is had elsewhere. */
+START_TEST(ended)
+{
+	const uint64_t in_file = CONSTANT + 8 * COPY_PAGE;
+	char path[] = "/tmp/test_page_copy.XXXXXX";
+	FILE *f = fdopen(mkstemp(path), "w");
+
+	ck_assert_ptr_nonnull(f);
+	fputs("what is before", f);
+	long offset = ftell(f);
+	for (size_t i = 0; i < COPY_PAGE; i++)
+		fputc(pattern(in_file + i, 0), f);
+	fclose(f);
+	expect_ok(backing_add_copy(&copy.backing, &fake.base, CONSTANT,
+				   CONSTANT + 100));
+	expect_ok(backing_add_copy(&copy.backing, &fake.base, HOLE, HOLE + 8));
+	expect_ok(backing_add_file(&copy.backing, in_file, in_file + COPY_PAGE,
+				   path, (uint64_t)offset));
+	ck_assert_uint_eq(copy.backing.parts.len, 2);
+	ck_assert_int_eq(remove(path), 0);
+	run_on();
+	fake.ended = true;
+	expect_bytes(CONSTANT + 40, 60, 0);
+	expect_bytes(in_file, COPY_PAGE, 0);
+	expect_bytes(in_file + 10, 100, 0);
+	uint8_t byte;
+	expect_error(cache_read(&cache, CONSTANT + 100, &byte, 1), ERR_GONE,
+		     "");
+}
+END_TEST
+
 /* Without room for all, it is said so, and nothing of it is wrong. */
 START_TEST(full)
 {
@@ -201,7 +295,7 @@ START_TEST(full)
 	expect_bytes(a.start, 20 * COPY_PAGE, 0);
 	page_copy_reset(&copy);
 	ck_assert(!copy.full);
-	ck_assert_ptr_null(page_copy_find(&copy, a.start));
+	ck_assert_ptr_null(page_copy_find(&copy, a.start, 0, 1));
 }
 END_TEST
 
@@ -213,6 +307,10 @@ int main(void)
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, areas);
+	tcase_add_test(tc, parts);
+	tcase_add_test(tc, widened);
+	tcase_add_test(tc, many);
+	tcase_add_test(tc, ended);
 	tcase_add_test(tc, kept);
 	tcase_add_test(tc, constant);
 	tcase_add_test(tc, unreadable);
