@@ -76,6 +76,10 @@ void child_workers(struct shared *s); /* and 3 more, tid[] set */
 /* As child_workers(); takes SIGRTMIN and SIGUSR1, numbered: see seen[]. */
 void child_signalled(struct shared *s);
 
+/* Reads FAULT_ADDR, where nothing is, and survives, all the time. */
+enum { FAULT_ADDR = 0x18 };
+void child_faults(struct shared *s);
+
 /* Starts threads that end at once, and works; a thread's function. */
 void *child_thread_parent(void *shared);
 

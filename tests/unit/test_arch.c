@@ -141,11 +141,12 @@ END_TEST
 #ifdef __x86_64__
 static struct regs interrupted;
 static bool was_interrupted;
+static intptr_t siginfo_distance;
 
 static void on_signal(int sig, siginfo_t *info, void *ucontext)
 {
 	(void)sig;
-	(void)info;
+	siginfo_distance = (intptr_t)info - (intptr_t)ucontext;
 	was_interrupted = arch_amd64.decode_ucontext(
 		ucontext, (uint64_t)ucontext, &interrupted);
 }
@@ -170,6 +171,7 @@ START_TEST(ucontext_is_the_kernels)
 			 : "rcx", "r11", "memory");
 	sigaction(SIGUSR2, &old, NULL);
 	ck_assert(was_interrupted);
+	ck_assert_int_eq(siginfo_distance, arch_amd64.siginfo_offset);
 	ck_assert_uint_eq(interrupted.pc, pc);
 	ck_assert_uint_eq(interrupted.sp, sp);
 	expect_general(&arch_amd64, &interrupted, "r12", marked);

@@ -78,6 +78,28 @@ START_TEST(captures_registers)
 }
 END_TEST
 
+/* A thread that stops on its way to receive a signal says which, and receives
+ * it. */
+START_TEST(tells_signals_on_their_way)
+{
+	struct child c = child_start(child_faults);
+	cleanup_target struct target *t = open_child(&c);
+	struct thread_signal signal = {};
+
+	for (int i = 0; i < 3000 && !signal.number; i++) {
+		ck_assert(wait_work(c.shared));
+		expect_ok(target_stop(t));
+		signal = t->threads[0].signal;
+		expect_ok(target_resume(t));
+	}
+	ck_assert_int_eq(signal.number, SIGSEGV);
+	ck_assert_int_eq(signal.code, SEGV_MAPERR);
+	ck_assert_uint_eq(signal.addr, FAULT_ADDR);
+	ck_assert(wait_work(c.shared));
+	child_end(&c);
+}
+END_TEST
+
 START_TEST(knows_its_executable)
 {
 	struct child c = child_start(child_idle);
@@ -449,6 +471,7 @@ int main(void)
 	tcase_set_timeout(tc, 120);
 	tcase_add_test(tc, stops_every_thread);
 	tcase_add_test(tc, captures_registers);
+	tcase_add_test(tc, tells_signals_on_their_way);
 	tcase_add_test(tc, knows_its_executable);
 	tcase_add_test(tc, opens_what_is_mapped);
 	tcase_add_test(tc, measures_the_stop);
