@@ -82,7 +82,7 @@ struct arch {
 	size_t ucontext_size; /* bytes, at most ARCH_UCONTEXT */
 	/* How a thread is lent a system call (arch/lend.h); NULL: never. */
 	const struct arch_lend *lend;
-	int siginfo_offset;   /* bytes from the ucontext to its siginfo_t */
+	int siginfo_offset; /* bytes from the ucontext to its siginfo_t */
 };
 
 extern const struct arch arch_amd64;
