@@ -5,8 +5,8 @@
 #
 # Of one process with a heap of MIB MiB (1024; 7 million objects a GiB) and
 # GOROUTINES goroutines (10,000), on one file system ($TMPDIR), in turns:
-# hdattach; a plain copy loop that reads and writes as many bytes; the process's
-# own debug.WriteHeapDump. Then a table of the medians of all ROUNDS (5), and
+# hdattach, from a fork and holding the process; a plain copy loop that reads
+# and writes as many bytes; the process's own debug.WriteHeapDump. Then a table of the medians of all ROUNDS (5), and
 # their ratios to the copy's. CPU is user and system time, of the program alone.
 # Machines are noisy: only ratios of one run mean something.
 # BUILD is the build tree; needs a Go in PATH.
@@ -75,9 +75,12 @@ rm "$work/dump"
 
 for round in $(seq "${4:-5}"); do
 	echo "round $round"
-	outside hdattach "$build/hdattach" --force -o "$work/dump" $pid
+	for how in fork hold; do
+		outside $how "$build/hdattach" --snapshot=$how --force \
+			-o "$work/dump" $pid
+		grep -o 'paused.*' "$work/err" | sed 's/^/  /'
+	done
 	size=$(tail -n 1 "$work/figures" | cut -d' ' -f6)
-	grep -o 'paused.*' "$work/err" | sed 's/^/  /'
 	outside copy "$work/copy" $pid "$size" "$work/dump"
 	inside
 done
@@ -92,11 +95,11 @@ median() {
 echo
 printf '%-14s %7s %7s %7s %7s %8s %8s %8s %10s\n' median wall,s user,s sys,s \
 	CPU,s wall/copy CPU/copy peak,MiB bytes
-for name in hdattach copy WriteHeapDump; do
+for name in fork hold copy WriteHeapDump; do
 	for figure in 2 3 4 cpu 5 6; do
 		median $name $figure
 	done | tr '\n' ' '
 	echo "$(median copy 2) $(median copy cpu) $name"
-done | awk '{ printf "%-14s %7.2f %7.2f %7.2f %7.2f %8.2f %8.2f %8.1f %10d\n",
+done | awk '{ printf "%-14s %7.2f %7.2f %7.2f %7.2f %8.2f %8.2f %8.1f %10s\n",
 	$9, $1, $2, $3, $4, $1 / $7, $4 / $8, $5 / 1024, $6 }' |
 	sed 's/^\(Write.*\)     0\.0 /\1       - /'

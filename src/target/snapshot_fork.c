@@ -138,15 +138,14 @@ static size_t fork_read(struct target *t, uint64_t addr, void *buf, size_t len)
 	return done;
 }
 
+/*
+ * By /proc/PID/mem alone: process_vm_readv pins the pages that it reads, and
+ * the kernel gives the child a copy of its own of each that it still shares,
+ * which costs the time and the memory that a fork is to save.
+ */
 static void fork_read_many(struct target *t, struct read_range *ranges,
 			   size_t n)
 {
-	const struct fork_snapshot *s = self(t);
-
-	if (!s->lacking.len) {
-		memory_read_many(&s->memory, ranges, n);
-		return;
-	}
 	for (size_t i = 0; i < n; i++)
 		ranges[i].ok = fork_read(t, ranges[i].addr, ranges[i].buf,
 					 ranges[i].len) == ranges[i].len;
