@@ -69,9 +69,9 @@ struct fake_span {
 	uint64_t elemsize; /* of its class; of a large span, all of it */
 	uint64_t freeindex;
 	uint64_t allocating; /* by how much freeIndexForScan is behind it */
-	uint32_t sweepgen; /* FAKE_SWEEPGEN: swept */
-	bool unmapped;	   /* its memory can't be read */
-	bool free;	   /* not in use */
+	uint32_t sweepgen;   /* FAKE_SWEEPGEN: swept */
+	bool unmapped;	     /* its memory can't be read */
+	bool free;	     /* not in use */
 };
 
 /* The mspan, whose memory is mapped, with bitmaps of 0; last in allspans. */

@@ -3,9 +3,9 @@
  * special.c, memprof.c. */
 #include "fake_lists.h"
 
+#include "runtime/finalizer_queue.h"
 #include "runtime/itab.h"
 #include "runtime/memprof.h"
-#include "runtime/finalizer_queue.h"
 #include "runtime/special.h"
 
 #include <stdlib.h>
